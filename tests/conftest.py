@@ -1,0 +1,63 @@
+"""Folders of reference data that some tests are held against; absent folders skip those tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_REFERENCE = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _folder(variable: str, default: str) -> Path:
+    path = Path(os.environ.get(variable, _REFERENCE / default))
+    if not path.exists():
+        pytest.skip(f"{variable} names no folder or file: {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def oracles() -> Path:
+    """Numeric reference data (safetensors and JSON)."""
+    return _folder("ORACLES", "reference/oracles")
+
+
+@pytest.fixture(scope="session")
+def clips() -> Path:
+    """Real clips and real broken files, with their MANIFEST.csv."""
+    return _folder("CLIPS", "clips")
+
+
+@pytest.fixture(scope="session")
+def annotations() -> Path:
+    """Official annotation files, one folder a benchmark."""
+    return _folder("ANNOTATIONS", "annotations")
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """Published split lists, one folder a repository."""
+    return _folder("PUBLISHED", "published_splits")
+
+
+@pytest.fixture(scope="session")
+def descriptions() -> Path:
+    """Published class descriptions."""
+    return _folder("DESCRIPTIONS", "descriptions")
+
+
+@pytest.fixture(scope="session")
+def author_logs() -> Path:
+    """The figures of the authors' own runs, one JSON file."""
+    return _folder("AUTHOR_LOGS", "reference/author_logs.json")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect GPU tests where there is no GPU, without importing torch for it."""
+    if Path("/proc/driver/nvidia").exists() or Path("/dev/nvidia0").exists():
+        return
+    gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if gpu:
+        config.hook.pytest_deselected(items=gpu)
+        items[:] = [item for item in items if item not in gpu]
