@@ -17,8 +17,8 @@ STEPS = (
 
 
 def main() -> int:
-    """Run every step as a process of this interpreter; returns the first exit code that is not 0."""
-    # Two workers share the cores: threads of a worker beyond its share only get in each other's way.
+    """Run every step as a process of this interpreter; return the first failing exit code."""
+    # Two workers share the cores; more threads than its share only hold a worker up.
     threads = str(max(1, (os.cpu_count() or 2) // 2))
     environment = {"OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"} | dict(os.environ)
     for step in STEPS:
