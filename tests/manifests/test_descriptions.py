@@ -1,0 +1,93 @@
+"""Files of class descriptions: round trip, checks, where they are found."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from manifests.classes import class_list
+from manifests.descriptions import (
+    Descriptions,
+    check_descriptions,
+    find_descriptions,
+    format_descriptions,
+    parse_descriptions,
+)
+from manifests.errors import UserError
+
+CLASSES = class_list("custom", ["wave", "clap"])
+
+
+def made(**sentences: tuple[str, ...]) -> Descriptions:
+    return Descriptions("custom", "spatial", 2, sentences, {"model": "by hand"})
+
+
+def test_round_trip():
+    descriptions = made(wave=("a hand", "an arm"), clap=("zwei Hände",))
+    again = parse_descriptions(format_descriptions(descriptions), "memory")
+    assert again == descriptions
+    assert again.file_name == "spatial-2.json"
+
+
+def test_a_whole_file_has_no_fault():
+    assert check_descriptions(made(wave=("a", "b"), clap=("c", "d")), CLASSES) == ()
+
+
+def test_faults_are_named():
+    faults = check_descriptions(made(wave=("a", "a"), jump=("c", " ")), CLASSES)
+    assert faults == (
+        "unknown class 'jump'",
+        "class 'wave' has the same sentence twice",
+        "class 'clap' has 0 sentences, not 2",
+    )
+    assert check_descriptions(made(wave=("a", ""), clap=("b", "c")), CLASSES) == (
+        "class 'wave' has an empty sentence",
+    )
+
+
+def test_of_another_benchmark():
+    other = class_list("toy", ["wave", "clap"])
+    faults = check_descriptions(made(wave=("a", "b"), clap=("c", "d")), other)
+    assert faults == ("made for custom, not for toy",)
+
+
+def test_a_class_without_sentences_names_the_command():
+    descriptions = made(wave=("a hand", "an arm"))
+    assert descriptions.of("wave") == ("a hand", "an arm")
+    with pytest.raises(UserError, match="prep describe --dataset custom --n 2"):
+        descriptions.of("clap")
+
+
+def broken(**change: object) -> bytes:
+    record = json.loads(format_descriptions(made(wave=("a", "b"))))
+    return json.dumps({**record, **change}).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[1, 2]",
+        b"{}",
+        b"\xff\xfe",
+        broken(format=2),
+        broken(kind="odd"),
+        broken(classes={"wave": "a"}),
+        broken(classes=[]),
+        broken(n="two"),
+    ],
+)
+def test_a_wrong_file_is_named(data):
+    with pytest.raises(UserError, match=r"^here\.json is no file of class descriptions"):
+        parse_descriptions(data, "here.json")
+
+
+def test_found_beside_the_store(tmp_path):
+    assert find_descriptions("custom", tmp_path, "spatial", 2) is None
+    descriptions = made(wave=("a", "b"))
+    folder = tmp_path / "descriptions"
+    folder.mkdir()
+    (folder / descriptions.file_name).write_bytes(format_descriptions(descriptions))
+    assert find_descriptions("custom", tmp_path, "spatial", 2) == descriptions
+    assert find_descriptions("custom", tmp_path, "temporal", 2) is None
