@@ -10,12 +10,12 @@ from manifests.errors import UserError
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stopped(UserError):
+class StoppedError(UserError):
     """A signal ended the run; the message says where its state lies."""
 
 
 class StopSignals:
-    """Notes a signal while `deferred`, so that the loop can save; raises Stopped at once else.
+    """Notes a signal while `deferred`, so that the loop can save; raises StoppedError at once else.
 
     A second signal of the same kind always ends the run at once: the last saved state stays.
     """
@@ -43,6 +43,6 @@ class StopSignals:
     def _note(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if not self.deferred or number in self._seen:
-            raise Stopped(f"stopped by {name}; --resume goes on from the last saved state")
+            raise StoppedError(f"stopped by {name}; --resume goes on from the last saved state")
         self._seen.add(number)
         self.requested = name

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from shards.atomic import atomic_write
 
 
-class JSONLines(GeneralTracker):
+class JSONLines(GeneralTracker):  # type: ignore[misc]
     """Accelerate tracker that appends `{"update": 7, "loss": …}` to a file."""
 
     name = "jsonl"
@@ -30,11 +30,11 @@ class JSONLines(GeneralTracker):
         """The file."""
         return self.path
 
-    @on_main_process
+    @on_main_process  # type: ignore[untyped-decorator]
     def store_init_configuration(self, values: dict[str, Any]) -> None:
         """Nothing: the recipe has a file of its own."""
 
-    @on_main_process
+    @on_main_process  # type: ignore[untyped-decorator]
     def log(self, values: dict[str, Any], step: int | None = None, **_: Any) -> None:
         """Append one line; a crash loses nothing that was logged."""
         with self.path.open("a", encoding="utf-8") as file:
@@ -91,7 +91,10 @@ class Pace:
         return self.waited / self.seconds if self.seconds else 0.0
 
 
-def progress_line(total: int, done: int, show: bool) -> tqdm:
+def progress_line(total: int, done: int, show: bool) -> tqdm[Any]:
     """Progress of the updates; silent on other ranks and where nobody looks."""
     quiet = not show or not sys.stderr.isatty()
-    return tqdm(total=total, initial=done, unit="update", disable=quiet, dynamic_ncols=True)
+    bar: tqdm[Any] = tqdm(
+        total=total, initial=done, unit="update", disable=quiet, dynamic_ncols=True
+    )
+    return bar

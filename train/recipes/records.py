@@ -31,7 +31,7 @@ class FewShot:
 
 @dataclass(frozen=True)
 class BaseNovel:
-    """K videos per base class; base and novel classes tested apart, each among its own (Table 2)."""
+    """K videos per base class; base and novel tested apart, each among its own (Table 2)."""
 
     shots: int = 16
     """Training videos per base class."""
