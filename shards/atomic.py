@@ -34,6 +34,7 @@ class StagedFile:
         self.temp = temp_name(path)
         self._size = 0
         self.closed = False
+        self.discarded = False
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(
@@ -57,6 +58,10 @@ class StagedFile:
     def flush(self) -> None:
         """Nothing is held back: writes are not buffered."""
 
+    def discard(self) -> None:
+        """Ask that the file never appear under its final name."""
+        self.discarded = True
+
     def close(self) -> None:
         """Close the descriptor; a second call does nothing."""
         if not self.closed:
@@ -69,13 +74,17 @@ class StagedFile:
 def staged(path: Path) -> Iterator[StagedFile]:
     """Write ``path`` as a whole: it appears when the block ends, and never when the block fails.
 
-    Folders on the way are made. Raises UserError when the disk refuses.
+    Folders on the way are made. ``file.discard()`` inside the block gives the file up without an
+    error. Raises UserError when the disk refuses.
     """
     file = StagedFile(path)
     try:
         yield file
         file.close()
-        commit_file(file.temp, path)
+        if file.discarded:
+            file.temp.unlink(missing_ok=True)
+        else:
+            commit_file(file.temp, path)
     except BaseException:
         with contextlib.suppress(UserError):
             file.close()
@@ -164,7 +173,7 @@ def _is_alive(pid: int) -> bool:
 
 def _host() -> str:
     try:
-        namespace = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
+        namespace = re.sub(r"\D", "", str(Path("/proc/self/ns/pid").readlink()))
     except OSError:
         namespace = ""
     return re.sub(r"[^A-Za-z0-9]", "-", socket.gethostname()) + f"-{namespace}"

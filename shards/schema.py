@@ -19,6 +19,7 @@ Everything below is columnar; ``Clip`` is one row of it, for the worker that dec
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class EncodedClip:
         numbers = self.source_frames
         if not self.frames or len(self.frames) != len(numbers):
             raise ValueError(f"{self.clip.key}: {len(self.frames)} frames, {len(numbers)} numbers")
-        if any(a >= b for a, b in zip(numbers, numbers[1:], strict=False)):
+        if any(a >= b for a, b in itertools.pairwise(numbers)):
             raise ValueError(f"{self.clip.key}: source frame numbers do not ascend")
         if numbers[0] < 0 or numbers[-1] >= self.source_frame_count:
             raise ValueError(f"{self.clip.key}: source frames outside 0..{self.source_frame_count}")
@@ -137,7 +138,7 @@ def make_key(row: int, stem: str, width: int) -> str:
 
 
 def split_names(clips: pa.Table) -> tuple[str, ...]:
-    """Official splits of a table of clips, in the order of its columns: ("train1", "test1", ...)."""
+    """Official splits of a table of clips in the order of its columns: ("train1", "test1")."""
     return tuple(
         name.removeprefix(SPLIT_PREFIX)
         for name in clips.column_names
@@ -170,14 +171,12 @@ def clip_rows(clips: pa.Table) -> list[Clip]:
     """The rows of a table of clips, or of a slice of it, as records."""
     splits = split_names(clips)
     flags = [clips[SPLIT_PREFIX + split].to_pylist() for split in splits]
-    columns = [clips[name].to_pylist() for name in CLIP_FIELDS]
     return [
-        Clip(*values, tuple(split for split, flag in zip(splits, member, strict=True) if flag))
-        for values, member in zip(
-            zip(*columns, strict=True),
-            zip(*flags, strict=True) if flags else ((),) * len(clips),
-            strict=True,
+        Clip(
+            **fields,
+            splits=tuple(s for s, flag in zip(splits, flags, strict=True) if flag[position]),
         )
+        for position, fields in enumerate(clips.select(list(CLIP_FIELDS)).to_pylist())
     ]
 
 

@@ -1,0 +1,189 @@
+"""The tables of a set, rebuilt from its records alone, columnar, in order of official row.
+
+::
+
+    samples.parquet   one row a stored clip, scalars only: what people and Hugging Face read
+    rejects.parquet   one row a refused clip: file, reason, detail
+    frames.arrow      what the reader maps into memory: per clip row, key, class, shard, offset and
+                      size; per stored frame bytes, CRC32 and source frame (uncompressed Arrow IPC)
+    dataset.json      written last, see info.py
+
+Each table bears the identity of the records it was made from, so tables of two states of a set are
+never read together. The content is deterministic; the bytes of parquet are not promised.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests.errors import UserError
+from shards.atomic import staged
+from shards.info import Counts, DatasetInfo, Official, StoredShard, header_classes, load_info
+from shards.records import FRAME_FIELDS, DatasetHeader, RecordScan, ShardRecord, scan_records
+from shards.schema import SPLIT_PREFIX, Reject
+
+SAMPLES = "samples.parquet"
+REJECTS = "rejects.parquet"
+FRAMES = "frames.arrow"
+IDENTITY = b"identity"
+
+_READER_FIELDS = ("row", "key", "class_id", "offset", "width", "height", "source_frame_count")
+
+
+def rebuild_tables(
+    folder: Path, official: Official | None = None, *, allow_mixed: bool = False
+) -> DatasetInfo:
+    """Write all tables of the set in ``folder`` from its records; returns dataset.json's content.
+
+    ``official`` counts the official list; None keeps what an earlier dataset.json says. Raises
+    UserError when there is no record, when a record is damaged, when two shards hold one row, when
+    records disagree on classes, splits or benchmark, or when their encode fingerprints or settings
+    differ and ``allow_mixed`` is not set.
+    """
+    scan = scan_records(folder)
+    records = list(scan.records.values())
+    header = _common_header(folder, scan, allow_mixed=allow_mixed)
+    samples = _by_row(pa.concat_tables([_with_shard(r) for r in records]))
+    rejects = _reject_table(records)
+    _check_rows(folder, samples, rejects)
+    identity = scan.identity
+    shards = tuple(StoredShard(r.shard, r.tar.bytes, len(r.clips)) for r in records if r.tar)
+    tables = {
+        SAMPLES: _write_parquet(folder / SAMPLES, samples.drop_columns(FRAME_FIELDS), identity),
+        REJECTS: _write_parquet(folder / REJECTS, rejects, identity),
+        FRAMES: _write_arrow(folder / FRAMES, _reader_table(samples, shards), identity),
+    }
+    info = DatasetInfo(
+        header=header,
+        identity=identity,
+        fingerprints=tuple(sorted({record.fingerprint for record in records})),
+        official=official or _known_official(folder),
+        counts=_counts(samples, rejects, shards, header),
+        shards=shards,
+        tables=tables,
+        classes_hash=header_classes(header).hash,
+    )
+    info.save(folder)
+    return info
+
+
+def _common_header(folder: Path, scan: RecordScan, *, allow_mixed: bool) -> DatasetHeader:
+    if scan.damaged:
+        raise UserError(
+            f"record {scan.damaged[0]} of {folder} is damaged: run `prep shard --dataset "
+            f"{folder.name}` again, which makes that shard anew"
+        )
+    if not scan.records:
+        raise UserError(f"no finished shard in {folder}: run `prep shard --dataset {folder.name}`")
+    records = list(scan.records.values())
+    first = records[0]
+    for record in records:
+        mine, other = record.header, first.header
+        if (mine.benchmark, mine.classes, mine.splits) != (
+            other.benchmark,
+            other.classes,
+            other.splits,
+        ):
+            raise UserError(f"{record.shard} and {first.shard} of {folder} are of two class lists")
+        differs = record.fingerprint != first.fingerprint or mine.settings != other.settings
+        if differs and not allow_mixed:
+            raise UserError(
+                f"{record.shard} and {first.shard} of {folder} were encoded by different programs "
+                "or settings: make them in separate folders, or ask for the mixture"
+            )
+    return first.header
+
+
+def _with_shard(record: ShardRecord) -> pa.Table:
+    names = pa.array([record.shard] * len(record.clips), pa.string())
+    return record.clips.append_column("shard", names)
+
+
+def _by_row(table: pa.Table) -> pa.Table:
+    order = np.argsort(np.asarray(table["row"]), kind="stable")
+    return table.take(pa.array(order)).combine_chunks()
+
+
+def _reject_table(records: list[ShardRecord]) -> pa.Table:
+    fields = {name: pa.string() for name in Reject.__dataclass_fields__} | {"row": pa.int64()}
+    rows = [asdict(reject) | {"shard": r.shard} for r in records for reject in r.rejects]
+    schema = pa.schema([*fields.items(), ("shard", pa.string())])
+    return _by_row(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _check_rows(folder: Path, samples: pa.Table, rejects: pa.Table) -> None:
+    rows = np.concatenate([np.asarray(samples["row"]), np.asarray(rejects["row"])])
+    values, counts = np.unique(rows, return_counts=True)
+    if len(values) < len(rows):
+        twice = int(values[counts > 1][0])
+        found = pa.compute.equal(samples["row"], twice)
+        shards = samples.filter(found)["shard"].to_pylist()
+        raise UserError(
+            f"row {twice} stands in more than one shard of {folder} ({', '.join(shards)}): these "
+            "are shards of two plans; use an empty --out"
+        )
+
+
+def _reader_table(samples: pa.Table, shards: tuple[StoredShard, ...]) -> pa.Table:
+    names = pa.array([shard.name for shard in shards], pa.string())
+    numbers = pa.compute.index_in(samples["shard"], value_set=names)
+    table = samples.select([*_READER_FIELDS, *FRAME_FIELDS])
+    return table.append_column("shard", numbers)
+
+
+def _counts(
+    samples: pa.Table,
+    rejects: pa.Table,
+    shards: tuple[StoredShard, ...],
+    header: DatasetHeader,
+) -> Counts:
+    per_split = {
+        split: int(pa.compute.sum(samples[SPLIT_PREFIX + split]).as_py() or 0)
+        for split in header.splits
+    }
+    return Counts(
+        stored=len(samples),
+        rejected=len(rejects),
+        frames=int(pa.compute.sum(samples["frames"]).as_py() or 0),
+        bytes=sum(shard.bytes for shard in shards),
+        splits=per_split,
+    )
+
+
+def reject_counts(folder: Path) -> Mapping[str, int]:
+    """How many clips of a set were refused for which reason, the most frequent first."""
+    reasons = pq.read_table(folder / REJECTS, columns=["reason"])["reason"].to_pylist()
+    return dict(Counter(reasons).most_common())
+
+
+def _known_official(folder: Path) -> Official | None:
+    try:
+        return load_info(folder).official
+    except UserError:
+        return None
+
+
+def _write_parquet(path: Path, table: pa.Table, identity: str) -> int:
+    with staged(path) as file, pa.PythonFile(file, mode="w") as sink:
+        pq.write_table(table.replace_schema_metadata({IDENTITY: identity}), sink)
+    return path.stat().st_size
+
+
+def _write_arrow(path: Path, table: pa.Table, identity: str) -> int:
+    schema = table.schema.with_metadata({IDENTITY: identity})
+    with (
+        staged(path) as file,
+        pa.PythonFile(file, mode="w") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
+        # One batch, so that the reader sees each column as one array.
+        for batch in table.cast(schema).to_batches(max_chunksize=max(1, len(table))):
+            writer.write_batch(batch)
+    return path.stat().st_size
