@@ -1,0 +1,261 @@
+"""Read a set of shards: any frame of any clip is a byte range, checked before it is handed out.
+
+::
+
+    store = ShardStore.open(Path("data/shards/ucf101"))
+    store.rows        int64 (N,)   official rows, ascending; position i in the store is rows[i]
+    store.labels      int32 (N,)   official class ids
+    store.read_frames(i, [0, 4])   two JPEGs of clip i, by position among its stored frames
+
+Everything is columnar and mapped from frames.arrow, shared by all processes of a machine; opening
+costs milliseconds whatever the number of clips. Only tars are read by ``pread`` (see
+descriptors.py). A frame whose CRC32 is not the recorded one is never returned.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests.classes import ClassList
+from manifests.errors import UserError
+from shards.descriptors import Descriptors, read_span
+from shards.info import DatasetInfo, load_info
+from shards.records import shard_file
+from shards.schema import SPLIT_PREFIX
+from shards.tables import FRAMES, IDENTITY, SAMPLES
+
+# Two wanted frames less than this far apart are fetched by one read: a few frames of a clip cost
+# less to read over than another round to a file server.
+GAP_BYTES = 128 * 1024
+
+
+class FrameError(UserError):  # noqa: N818
+    """A frame that is not what was written: names dataset, clip, shard and frame."""
+
+
+class ShardStore:
+    """A set of shards, open for reading; safe to share between threads, cheap to pickle."""
+
+    def __init__(self, folder: Path, info: DatasetInfo, frames: pa.Table) -> None:
+        self.folder = folder
+        self.info = info
+        self._frames = frames
+        self._descriptors = Descriptors()
+        self._sizes = _list_values(frames, "frame_sizes")
+        self._crcs = _list_values(frames, "frame_crc32")
+        self._numbers = _list_values(frames, "source_frames")
+        self._ends = _list_ends(frames, "frame_sizes")
+        self.rows: npt.NDArray[np.int64] = _column(frames, "row")
+        self.labels: npt.NDArray[np.int32] = _column(frames, "class_id")
+        self.source_frame_counts: npt.NDArray[np.int32] = _column(frames, "source_frame_count")
+
+    @classmethod
+    def open(cls, folder: Path) -> ShardStore:
+        """Open the set in ``folder`` (``<shards>/<benchmark>``).
+
+        Raises UserError when there is no set, its tables are damaged or do not belong together, or
+        another version of the format wrote it.
+        """
+        folder = Path(folder)
+        info = load_info(folder)
+        return cls(folder, info, _map_frames(folder, info))
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return ShardStore.open, (self.folder,)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @property
+    def identity(self) -> str:
+        """Hash of the records: two stores with it equal hold the same bytes."""
+        return self.info.identity
+
+    @cached_property
+    def classes(self) -> ClassList:
+        """The class list that labels speak of."""
+        return self.info.classes()
+
+    @property
+    def keys(self) -> pa.StringArray:
+        """Key of every clip, as an Arrow array of strings."""
+        return self._frames["key"].combine_chunks()
+
+    @cached_property
+    def frame_counts(self) -> npt.NDArray[np.int32]:
+        """Stored frames of every clip, int32 (N,)."""
+        return np.diff(self._ends).astype(np.int32)
+
+    def split(self, name: str) -> npt.NDArray[np.bool_]:
+        """Which clips are in an official split, bool (N,); UserError lists the splits there are."""
+        if name not in self.info.splits:
+            raise UserError(
+                f"{self.info.benchmark} has no split {name!r}: use one of "
+                f"{', '.join(self.info.splits) or '(none)'}"
+            )
+        column = self.samples([SPLIT_PREFIX + name])[SPLIT_PREFIX + name]
+        return np.asarray(column, dtype=np.bool_)
+
+    def samples(self, columns: Sequence[str]) -> pa.Table:
+        """Columns of samples.parquet, in the order of the store."""
+        path = self.folder / SAMPLES
+        try:
+            with pq.ParquetFile(path) as file:
+                if (file.schema_arrow.metadata or {}).get(IDENTITY) != self.identity.encode():
+                    raise _table_error(path, self.folder)
+                return file.read(columns=list(columns))
+        except (OSError, pa.ArrowInvalid) as error:
+            raise _table_error(path, self.folder) from error
+
+    def index_of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Positions in the store of official rows, int64, in their order.
+
+        Raises UserError when a row is not stored, naming the first.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        positions = np.searchsorted(self.rows, rows)
+        found = positions < len(self)
+        found[found] = self.rows[positions[found]] == rows[found]
+        if not found.all():
+            absent = rows[~found]
+            raise UserError(
+                f"{len(absent)} clips wanted are not in {self.folder} (first: row {absent[0]}); "
+                f"`prep scan --dataset {self.info.benchmark}` tells what is missing"
+            )
+        return positions
+
+    def source_frames(self, i: int) -> npt.NDArray[np.uint32]:
+        """Source frame number of each stored frame of clip ``i``, uint32 (n,), ascending."""
+        start, stop = self._range(i)
+        return self._numbers[start:stop]
+
+    def size(self, i: int) -> tuple[int, int]:
+        """Width and height of the stored frames of clip ``i``, in pixels."""
+        self._range(i)
+        return int(self._widths[i]), int(self._heights[i])
+
+    def shard_of(self, i: int) -> str:
+        """Name of the shard that holds clip ``i``."""
+        self._range(i)
+        return self.info.shards[int(self._shards[i])].name
+
+    def read_frames(self, i: int, positions: Sequence[int]) -> list[bytes]:
+        """JPEGs of clip ``i`` at these positions among its stored frames, in their order.
+
+        Near ranges are fetched by one read; repeated positions are read once. Raises FrameError
+        when a frame cannot be read or is not what was written, IndexError beyond the last frame.
+        """
+        start, stop = self._range(i)
+        wanted = np.asarray(positions, dtype=np.int64)
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < stop - start:
+            raise IndexError(f"clip {i} stores {stop - start} frames; wanted {list(positions)}")
+        sizes = self._sizes[start:stop].astype(np.int64)
+        ends = np.cumsum(sizes) + int(self._offsets[i])
+        unique = np.unique(wanted)
+        begins = ends - sizes
+        frames: dict[int, bytes] = {}
+        for group in _near(begins[unique], ends[unique]):
+            members = unique[group]
+            base = int(begins[members[0]])
+            span = self._read(i, base, int(ends[members[-1]]) - base, int(members[0]))
+            for member in members.tolist():
+                frame = span[int(begins[member]) - base : int(ends[member]) - base]
+                if zlib.crc32(frame) != self._crcs[start + member]:
+                    raise self._frame_error(i, member, "its bytes are not those written")
+                frames[member] = frame
+        return [frames[position] for position in wanted.tolist()]
+
+    def close(self) -> None:
+        """Close the open tars; the store stays usable."""
+        self._descriptors.close()
+
+    def _read(self, i: int, offset: int, size: int, frame: int) -> bytes:
+        path = shard_file(self.folder, self.shard_of(i), "tar")
+        try:
+            with self._descriptors.open(path) as fd:
+                data = read_span(fd, offset, size)
+        except OSError as error:
+            raise self._frame_error(i, frame, (error.strerror or str(error)).lower()) from error
+        if len(data) < size:
+            raise self._frame_error(i, frame, "the tar ends too early")
+        return data
+
+    def _frame_error(self, i: int, frame: int, problem: str) -> FrameError:
+        name, key = self.info.benchmark, self._frames["key"][i].as_py()
+        return FrameError(
+            f"{name}: frame {frame} of clip {key} in shard {self.shard_of(i)} cannot be used: "
+            f"{problem}; run `prep verify --dataset {name}`"
+        )
+
+    def _range(self, i: int) -> tuple[int, int]:
+        if not 0 <= i < len(self):
+            raise IndexError(f"there is no clip {i} among {len(self)}")
+        return int(self._ends[i]), int(self._ends[i + 1])
+
+    @cached_property
+    def _offsets(self) -> npt.NDArray[np.int64]:
+        return _column(self._frames, "offset")
+
+    @cached_property
+    def _shards(self) -> npt.NDArray[np.int32]:
+        return _column(self._frames, "shard")
+
+    @cached_property
+    def _widths(self) -> npt.NDArray[np.int32]:
+        return _column(self._frames, "width")
+
+    @cached_property
+    def _heights(self) -> npt.NDArray[np.int32]:
+        return _column(self._frames, "height")
+
+
+def _near(begins: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list[slice]:
+    """Slices of ascending byte ranges that one read each should fetch."""
+    if not len(begins):
+        return []
+    cuts = np.flatnonzero(begins[1:] - ends[:-1] > GAP_BYTES) + 1
+    borders = [0, *cuts.tolist(), len(begins)]
+    return [slice(a, b) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+
+
+def _map_frames(folder: Path, info: DatasetInfo) -> pa.Table:
+    """Map frames.arrow, after a look at its length: a cut map would end the process."""
+    path = folder / FRAMES
+    try:
+        if path.stat().st_size != info.tables[FRAMES]:
+            raise _table_error(path, folder)
+        with pa.memory_map(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _table_error(path, folder) from error
+    if (table.schema.metadata or {}).get(IDENTITY) != info.identity.encode():
+        raise _table_error(path, folder)
+    return table
+
+
+def _table_error(path: Path, folder: Path) -> UserError:
+    return UserError(
+        f"{path} is absent, damaged or of another state of the set: run `prep shard --dataset "
+        f"{folder.name}` again, which rebuilds the tables"
+    )
+
+
+def _column(table: pa.Table, name: str) -> npt.NDArray[np.generic]:
+    return np.asarray(table[name].combine_chunks())
+
+
+def _list_values(table: pa.Table, name: str) -> npt.NDArray[np.uint32]:
+    column = table[name].combine_chunks()
+    return np.asarray(column.values)
+
+
+def _list_ends(table: pa.Table, name: str) -> npt.NDArray[np.int32]:
+    return np.asarray(table[name].combine_chunks().offsets)
