@@ -4,7 +4,8 @@
 
     store = ShardStore.open(Path("data/shards/ucf101"))
     store.rows        int64 (N,)   official rows, ascending; position i in the store is rows[i]
-    store.labels      int32 (N,)   official class ids
+    store.labels      int32 (N,)   official class ids, -1 where none is published
+    store.keys        Arrow strings (N,), the names of the samples
     store.read_frames(i, [0, 4])   two JPEGs of clip i, by position among its stored frames
 
 Everything is columnar and mapped from frames.arrow, shared by all processes of a machine; opening
@@ -14,10 +15,12 @@ descriptors.py). A frame whose CRC32 is not the recorded one is never returned.
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +40,7 @@ from shards.tables import FRAMES, IDENTITY, SAMPLES
 GAP_BYTES = 128 * 1024
 
 
-class FrameError(UserError):  # noqa: N818
+class FrameError(UserError):
     """A frame that is not what was written: names dataset, clip, shard and frame."""
 
 
@@ -47,7 +50,6 @@ class ShardStore:
     def __init__(self, folder: Path, info: DatasetInfo, frames: pa.Table) -> None:
         self.folder = folder
         self.info = info
-        self._frames = frames
         self._descriptors = Descriptors()
         self._sizes = _list_values(frames, "frame_sizes")
         self._crcs = _list_values(frames, "frame_crc32")
@@ -56,6 +58,11 @@ class ShardStore:
         self.rows: npt.NDArray[np.int64] = _column(frames, "row")
         self.labels: npt.NDArray[np.int32] = _column(frames, "class_id")
         self.source_frame_counts: npt.NDArray[np.int32] = _column(frames, "source_frame_count")
+        self.keys: pa.StringArray = frames["key"].combine_chunks()
+        self._shards: npt.NDArray[np.int32] = _column(frames, "shard")
+        self._offsets: npt.NDArray[np.int64] = _column(frames, "offset")
+        self._widths: npt.NDArray[np.int32] = _column(frames, "width")
+        self._heights: npt.NDArray[np.int32] = _column(frames, "height")
 
     @classmethod
     def open(cls, folder: Path) -> ShardStore:
@@ -72,7 +79,7 @@ class ShardStore:
         return ShardStore.open, (self.folder,)
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self.rows)
 
     @property
     def identity(self) -> str:
@@ -83,11 +90,6 @@ class ShardStore:
     def classes(self) -> ClassList:
         """The class list that labels speak of."""
         return self.info.classes()
-
-    @property
-    def keys(self) -> pa.StringArray:
-        """Key of every clip, as an Arrow array of strings."""
-        return self._frames["key"].combine_chunks()
 
     @cached_property
     def frame_counts(self) -> npt.NDArray[np.int32]:
@@ -189,7 +191,7 @@ class ShardStore:
         return data
 
     def _frame_error(self, i: int, frame: int, problem: str) -> FrameError:
-        name, key = self.info.benchmark, self._frames["key"][i].as_py()
+        name, key = self.info.benchmark, self.keys[i].as_py()
         return FrameError(
             f"{name}: frame {frame} of clip {key} in shard {self.shard_of(i)} cannot be used: "
             f"{problem}; run `prep verify --dataset {name}`"
@@ -200,22 +202,6 @@ class ShardStore:
             raise IndexError(f"there is no clip {i} among {len(self)}")
         return int(self._ends[i]), int(self._ends[i + 1])
 
-    @cached_property
-    def _offsets(self) -> npt.NDArray[np.int64]:
-        return _column(self._frames, "offset")
-
-    @cached_property
-    def _shards(self) -> npt.NDArray[np.int32]:
-        return _column(self._frames, "shard")
-
-    @cached_property
-    def _widths(self) -> npt.NDArray[np.int32]:
-        return _column(self._frames, "width")
-
-    @cached_property
-    def _heights(self) -> npt.NDArray[np.int32]:
-        return _column(self._frames, "height")
-
 
 def _near(begins: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list[slice]:
     """Slices of ascending byte ranges that one read each should fetch."""
@@ -223,7 +209,7 @@ def _near(begins: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list[sl
         return []
     cuts = np.flatnonzero(begins[1:] - ends[:-1] > GAP_BYTES) + 1
     borders = [0, *cuts.tolist(), len(begins)]
-    return [slice(a, b) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+    return [slice(a, b) for a, b in itertools.pairwise(borders)]
 
 
 def _map_frames(folder: Path, info: DatasetInfo) -> pa.Table:
@@ -248,7 +234,7 @@ def _table_error(path: Path, folder: Path) -> UserError:
     )
 
 
-def _column(table: pa.Table, name: str) -> npt.NDArray[np.generic]:
+def _column(table: pa.Table, name: str) -> npt.NDArray[Any]:
     return np.asarray(table[name].combine_chunks())
 
 
