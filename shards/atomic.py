@@ -11,6 +11,7 @@ file is removed: half-written files never bear a final name.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import os
 import re
@@ -33,6 +34,7 @@ class StagedFile:
         self.path = path
         self.temp = temp_name(path)
         self._size = 0
+        self._hash = hashlib.sha256()
         self.closed = False
         self.discarded = False
         with disk_errors(path):
@@ -49,11 +51,16 @@ class StagedFile:
             while done < len(view):
                 done += os.write(self._fd, view[done:])
         self._size += done
+        self._hash.update(view)
         return done
 
     def tell(self) -> int:
         """Bytes written so far."""
         return self._size
+
+    def sha256(self) -> str:
+        """Hash (hex) of everything written so far."""
+        return self._hash.hexdigest()
 
     def flush(self) -> None:
         """Nothing is held back: writes are not buffered."""

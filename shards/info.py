@@ -7,6 +7,7 @@ were absent. A set is *complete* when every clip whose file was there is stored 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 from manifests.classes import ClassList, class_list, load_classes
 from manifests.errors import UserError
 from shards.atomic import atomic_write
-from shards.records import DatasetHeader, check_format
+from shards.records import DatasetHeader, FileHash, check_format
 from shards.schema import FORMAT_VERSION
 
 DATASET_JSON = "dataset.json"
@@ -52,7 +53,7 @@ class StoredShard:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Everything dataset.json says. ``tables`` gives the length in bytes of each table file.
+    """Everything dataset.json says. ``tables`` gives length and hash of each table file.
 
     ``identity`` is the hash of the records; ``fingerprints`` has more than one entry only when
     somebody asked for a mixture; ``official`` is None when nobody could tell.
@@ -64,7 +65,7 @@ class DatasetInfo:
     official: Official | None
     counts: Counts
     shards: tuple[StoredShard, ...]
-    tables: Mapping[str, int]
+    tables: Mapping[str, FileHash]
     classes_hash: str
 
     @property
@@ -101,7 +102,12 @@ class DatasetInfo:
 
     def save(self, folder: Path) -> None:
         """Write dataset.json into the folder of a set."""
-        atomic_write(folder / DATASET_JSON, (json.dumps(_to_json(self), indent=1) + "\n").encode())
+        atomic_write(folder / DATASET_JSON, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """dataset.json as it is written; its ``sha256`` covers the compact form of the rest."""
+        content = _to_json(self)
+        return (json.dumps({**content, "sha256": _hash(content)}, indent=1) + "\n").encode()
 
 
 def header_classes(header: DatasetHeader) -> ClassList:
@@ -124,19 +130,26 @@ def load_info(folder: Path) -> DatasetInfo:
     """
     path = folder / DATASET_JSON
     try:
-        content = json.loads(path.read_bytes())
+        content = dict(json.loads(path.read_bytes()))
     except FileNotFoundError:
         raise UserError(
             f"no shards in {folder}: make them with `prep shard --dataset {folder.name}`, or name "
             "the folder above it with --shards"
         ) from None
-    except ValueError:
+    except (ValueError, TypeError):
         raise UserError(f"{path} is damaged: run `prep shard --dataset {folder.name}`") from None
     check_format(content, path)
+    expected = content.pop("sha256", None)
     try:
-        return _from_json(content)
+        if expected == _hash(content):
+            return _from_json(content)
     except (KeyError, TypeError):
-        raise UserError(f"{path} is damaged: run `prep shard --dataset {folder.name}`") from None
+        pass  # another shape than any this format has: damaged, like a wrong hash
+    raise UserError(f"{path} is damaged: run `prep shard --dataset {folder.name}`")
+
+
+def _hash(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _to_json(info: DatasetInfo) -> dict[str, Any]:
@@ -153,7 +166,7 @@ def _to_json(info: DatasetInfo) -> dict[str, Any]:
         "fingerprints": list(info.fingerprints),
         "classes_hash": info.classes_hash,
         "classes": list(info.header.classes),
-        "tables": dict(info.tables),
+        "tables": {name: vars(hashed) for name, hashed in info.tables.items()},
         "shards": [vars(shard) for shard in info.shards],
     }
 
@@ -167,6 +180,6 @@ def _from_json(content: Mapping[str, Any]) -> DatasetInfo:
         official=Official(**official) if official else None,
         counts=Counts(**content["counts"]),
         shards=tuple(StoredShard(**shard) for shard in content["shards"]),
-        tables=content["tables"],
+        tables={name: FileHash(**hashed) for name, hashed in content["tables"].items()},
         classes_hash=content["classes_hash"],
     )

@@ -216,7 +216,7 @@ def _map_frames(folder: Path, info: DatasetInfo) -> pa.Table:
     """Map frames.arrow, after a look at its length: a cut map would end the process."""
     path = folder / FRAMES
     try:
-        if path.stat().st_size != info.tables[FRAMES]:
+        if path.stat().st_size != info.tables[FRAMES].bytes:
             raise _table_error(path, folder)
         with pa.memory_map(str(path)) as source:
             table = pa.ipc.open_file(source).read_all()

@@ -26,7 +26,14 @@ import pyarrow.parquet as pq
 from manifests.errors import UserError
 from shards.atomic import staged
 from shards.info import Counts, DatasetInfo, Official, StoredShard, header_classes, load_info
-from shards.records import FRAME_FIELDS, DatasetHeader, RecordScan, ShardRecord, scan_records
+from shards.records import (
+    FRAME_FIELDS,
+    DatasetHeader,
+    FileHash,
+    RecordScan,
+    ShardRecord,
+    scan_records,
+)
 from shards.schema import SPLIT_PREFIX, Reject
 
 SAMPLES = "samples.parquet"
@@ -170,13 +177,13 @@ def _known_official(folder: Path) -> Official | None:
         return None
 
 
-def _write_parquet(path: Path, table: pa.Table, identity: str) -> int:
+def _write_parquet(path: Path, table: pa.Table, identity: str) -> FileHash:
     with staged(path) as file, pa.PythonFile(file, mode="w") as sink:
         pq.write_table(table.replace_schema_metadata({IDENTITY: identity}), sink)
-    return path.stat().st_size
+    return FileHash(file.tell(), file.sha256())
 
 
-def _write_arrow(path: Path, table: pa.Table, identity: str) -> int:
+def _write_arrow(path: Path, table: pa.Table, identity: str) -> FileHash:
     schema = table.schema.with_metadata({IDENTITY: identity})
     with (
         staged(path) as file,
@@ -186,4 +193,4 @@ def _write_arrow(path: Path, table: pa.Table, identity: str) -> int:
         # One batch, so that the reader sees each column as one array.
         for batch in table.cast(schema).to_batches(max_chunksize=max(1, len(table))):
             writer.write_batch(batch)
-    return path.stat().st_size
+    return FileHash(file.tell(), file.sha256())

@@ -56,7 +56,7 @@ def write_shard(
         if not tar.samples:
             file.discard()
         remove_file(shard_file(folder, task.shard, "json"))
-    idx = _index_text(tar.members)
+    idx = index_text(tar.members)
     if tar.samples:
         atomic_write(idx_path, idx)
     else:
@@ -100,7 +100,6 @@ class _TarStream:
     def __init__(self, file: StagedFile, header: DatasetHeader) -> None:
         self._file = file
         self._header = header
-        self._hash = hashlib.sha256()
         self.samples: list[dict[str, Any]] = []
         self.members: list[list[tuple[str, int, int, str]]] = []
 
@@ -123,22 +122,18 @@ class _TarStream:
             places.append((extension, start + len(blocks), len(data), name))
             blocks += data
             blocks += bytes(-len(data) % _BLOCK)
-        self._write(blocks)
+        self._file.write(blocks)
         self.members.append(places)
         self.samples.append(_sample_row(encoded, self._header, places[-1][1], places[-1][2]))
 
     def close(self) -> None:
         """End the archive as tar does: two empty blocks, filled up to a record of 20 blocks."""
         end = self._file.tell() + 2 * _BLOCK
-        self._write(bytes(2 * _BLOCK + -end % tarfile.RECORDSIZE))
+        self._file.write(bytes(2 * _BLOCK + -end % tarfile.RECORDSIZE))
 
     def hash(self) -> FileHash:
         """Length and sha256 of what was written."""
-        return FileHash(self._file.tell(), self._hash.hexdigest())
-
-    def _write(self, data: bytes | bytearray) -> None:
-        self._file.write(data)
-        self._hash.update(data)
+        return FileHash(self._file.tell(), self._file.sha256())
 
 
 def _member_header(name: str, size: int) -> bytes:
@@ -197,8 +192,11 @@ def _sample_row(
     }
 
 
-def _index_text(members: list[list[tuple[str, int, int, str]]]) -> bytes:
-    """DALI's index, v1.2: a count, then one line a sample of "extension offset bytes name"."""
+def index_text(members: list[list[tuple[str, int, int, str]]]) -> bytes:
+    """DALI's index, v1.2: a count, then one line a sample of "extension offset bytes name"s.
+
+    ``members`` gives, for each sample, its three members in that form.
+    """
     lines = [f"v1.2 {len(members)}"]
     for places in members:
         lines.append(
