@@ -95,14 +95,14 @@ class ClassList:
             return tuple(item.prompt for item in self.classes)
         return tuple(split_words(item.name) for item in self.classes)
 
-    def id_of(self, name: str) -> int:
-        """Official id of a class under its official name or any spelling of the same letters.
-
-        Raises UserError, naming the nearest classes, when there is no such class.
-        """
+    def find(self, name: str) -> int | None:
+        """Official id of a class under its official name or any spelling of the same letters."""
         number = self._exact.get(name)
-        if number is None:
-            number = self._squeezed.get(squeeze(name))
+        return self._squeezed.get(squeeze(name)) if number is None else number
+
+    def id_of(self, name: str) -> int:
+        """As ``find``; raises UserError, naming the nearest classes, when there is no such class."""
+        number = self.find(name)
         if number is None:
             near = difflib.get_close_matches(name, self.names, n=3)
             hint = f"; nearest: {', '.join(near)}" if near else ""

@@ -1,0 +1,120 @@
+"""ActivityNet 1.3: ``v_<id>.<any>`` untrimmed, and one JSON file; each segment is a clip.
+
+``activity_net.v1-3.min.json``::
+
+    {"version": ..., "taxonomy": [...], "database": {"<id>": {
+        "subset": "training" | "validation" | "testing", "duration": 92.18, ...,
+        "annotations": [{"segment": [5.46, 86.71], "label": "Dodgeball"}, ...]}, ...}}
+
+Rows follow the file: videos as they stand there, segments as they stand in a video. A clip is
+called ``<id>_<k>``, k counting the segments of the video from 0 (Text4Vis' lists do the same); a
+testing video, which has none, is one unlabelled clip ``<id>`` of the whole video. Segments keep
+their official times, those that are empty or end past the video included. One video may hold
+several classes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from manifests.classes import ClassList, load_classes
+from manifests.errors import UserError
+from prep.benchmarks.annotation import AnnotationFolder, find_annotations, read_text
+from prep.benchmarks.folder import stems
+from prep.benchmarks.layout import ClipColumns, RawSource, found_files, open_root, raw_source
+from prep.benchmarks.matching import match_files, wanted_names
+from prep.benchmarks.places import get_annotations
+
+NAME = "activitynet"
+_Row = tuple[str, str, int, float | None, float | None, str]
+_NOT_READ = frozenset({"duration", "resolution", "url"})
+_PARTITIONS = {"training": "train", "validation": "val", "testing": "test"}
+
+
+def read_activitynet(root: Path, annotations: Path | None = None) -> RawSource:
+    """Read an ActivityNet folder; UserError when folder or annotation are absent or wrong."""
+    raw = open_root(NAME, root)
+    classes = load_classes(NAME)
+    lists = find_annotations(
+        NAME, annotations, raw, r"activity_?net.*\.json", "activity_net.v1-3.min.json"
+    )
+    columns = _columns(lists, classes)
+    empty = pc.sum(pc.less_equal(columns.ends, columns.starts), min_count=0).as_py()
+    notes = [f"{empty} segments in {lists.path} are empty: no frame to cut"] if empty else []
+    wanted = wanted_names(columns.videos, columns.class_ids)
+    prefixed = pa.array((f"v_{name}" for name in wanted.names.to_pylist()), pa.string())
+    files = stems(raw.videos)
+    matches = match_files(
+        raw.videos, [(files, prefixed), (files, wanted.names)], wanted.class_ids, classes
+    )
+    found = found_files(raw, matches, wanted.of_row)
+    return raw_source(NAME, raw, classes, columns, found, (*lists.notes(), *notes))
+
+
+def _database(lists: AnnotationFolder) -> tuple[Path, Mapping[str, Any]]:
+    """The first file that holds a database, version 1.3 before others."""
+    for name in sorted(lists.files, key=lambda name: ("v1-3" not in name, name)):
+        path = lists.files[name]
+        try:
+            content = json.loads(read_text(path), object_pairs_hook=_slim)
+        except ValueError as error:
+            raise UserError(f"{path} is no JSON ({error}): {get_annotations(NAME)}") from error
+        database = content.get("database", content) if isinstance(content, dict) else None
+        if database and all(isinstance(v, dict) and "subset" in v for v in database.values()):
+            return path, database
+    raise UserError(
+        f"{lists.path} holds no database of {NAME} in {', '.join(sorted(lists.files))}: "
+        f"{get_annotations(NAME)}"
+    )
+
+
+def _slim(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: value for key, value in pairs if key not in _NOT_READ}
+
+
+def _columns(lists: AnnotationFolder, classes: ClassList) -> ClipColumns:
+    """One row a segment; the parsed JSON, many times their size, is gone on return."""
+    path, database = _database(lists)
+    texts: tuple[list[Any], ...] = ([], [], [], [], [], [])
+    for clip in _clips(path, database, classes):
+        for values, value in zip(texts, clip, strict=True):
+            values.append(value)
+    names, videos, ids, starts, ends, partitions = texts
+    of_row = np.array(partitions)
+    return ClipColumns(
+        rows=np.arange(len(names)),
+        names=pa.array(names, pa.string()),
+        videos=pa.array(videos, pa.string()),
+        class_ids=np.array(ids, np.int64),
+        partitions=pa.array(partitions, pa.string()),
+        splits={name: of_row == name for name in _PARTITIONS.values()},
+        starts=pa.array(starts, pa.float64()),
+        ends=pa.array(ends, pa.float64()),
+    )
+
+
+def _clips(path: Path, database: Mapping[str, Any], classes: ClassList) -> Iterator[_Row]:
+    """Name, video, class id, start, end and partition of each clip, in the order of the file."""
+    for video, entry in database.items():
+        try:
+            partition = _PARTITIONS[entry["subset"]]
+            segments = [
+                (classes.id_of(item["label"]), float(item["segment"][0]), float(item["segment"][1]))
+                for item in entry.get("annotations", ())
+            ]
+        except (KeyError, IndexError, TypeError, ValueError, UserError) as error:
+            raise UserError(
+                f"{path}, video {video}: {error}; is it the official file of version 1.3? "
+                f"({get_annotations(NAME)})"
+            ) from error
+        for number, segment in enumerate(segments):
+            yield f"{video}_{number}", video, *segment, partition
+        if not segments:
+            yield video, video, -1, None, None, partition

@@ -1,0 +1,115 @@
+"""Finding and reading the official annotation files of a benchmark.
+
+They lie in the folder named by ``--annotations`` or somewhere inside the raw folder. Where several
+folders hold files of the right names (two editions, a copy), the one nearest to the top is read,
+at one depth the one with most of them: files of different editions are never mixed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from manifests.errors import UserError
+from prep.benchmarks.folder import LIST_SUFFIXES, FolderFiles, walk_files
+from prep.benchmarks.places import get_annotations
+
+
+@dataclass(frozen=True)
+class AnnotationFolder:
+    """The annotation files of one folder, by name, and the folders passed over."""
+
+    path: Path
+    files: dict[str, Path]
+    ignored: tuple[str, ...]
+
+    def first(self, *names: str) -> Path | None:
+        """The first file there is of some alternative names, in any case."""
+        by_lower = {name.lower(): path for name, path in sorted(self.files.items())}
+        return next((by_lower[name.lower()] for name in names if name.lower() in by_lower), None)
+
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about where the annotation came from."""
+        if not self.ignored:
+            return ()
+        others = ", ".join(self.ignored)
+        return (f"annotation read from {self.path}; also there and not read: {others}",)
+
+
+def find_annotations(
+    benchmark: str, annotations: Path | None, raw: FolderFiles, pattern: str, example: str
+) -> AnnotationFolder:
+    """Find the folder whose files match a pattern of names (in any case).
+
+    ``annotations`` may also name one file, of any name. Raises UserError when nothing matches;
+    ``example`` names a file that would.
+    """
+    if annotations is not None and annotations.is_file():
+        return AnnotationFolder(annotations.parent, {annotations.name: annotations}, ())
+    base, files = _candidates(benchmark, annotations, raw)
+    name_of = re.compile(pattern, re.IGNORECASE)
+    folders: dict[PurePosixPath, dict[str, Path]] = defaultdict(dict)
+    for file in files:
+        path = PurePosixPath(file)
+        if name_of.fullmatch(path.name):
+            folders[path.parent][path.name] = base / file
+    if not folders:
+        raise UserError(
+            f"no annotation file of {benchmark}, such as {example}, under {base}: "
+            f"{get_annotations(benchmark)} and name their folder with --annotations"
+        )
+    chosen, *others = sorted(
+        folders, key=lambda folder: (len(folder.parts), -len(folders[folder]), str(folder))
+    )
+    return AnnotationFolder(
+        base / chosen, folders[chosen], tuple(str(base / other) for other in others)
+    )
+
+
+def _candidates(
+    benchmark: str, annotations: Path | None, raw: FolderFiles
+) -> tuple[Path, tuple[str, ...]]:
+    if annotations is None:
+        return raw.root, raw.lists
+    if not annotations.is_dir():
+        raise UserError(
+            f"annotation folder {annotations} does not exist: name the folder of the official "
+            f"files of {benchmark} with --annotations ({get_annotations(benchmark)})"
+        )
+    return annotations, tuple(
+        name
+        for name in walk_files(annotations)
+        if PurePosixPath(name).suffix.lower() in LIST_SUFFIXES
+    )
+
+
+def read_text(path: Path) -> str:
+    """Text of an annotation file, byte order mark dropped; UserError when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"cannot read annotation file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"annotation file {path} is no UTF-8 text ({error.reason} at byte {error.start}): "
+            "fetch it again"
+        ) from error
+
+
+def read_fields(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and blank-separated fields of each line that is not empty, whatever its line end."""
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        fields = line.split()
+        if fields:
+            yield number, fields
+
+
+def wrong_line(benchmark: str, path: Path, number: int, why: str) -> UserError:
+    """Error about one line of an annotation file that is not of the official form."""
+    return UserError(
+        f"{path}, line {number}: {why}; is it the official {benchmark} list? "
+        f"({get_annotations(benchmark)})"
+    )

@@ -1,0 +1,100 @@
+"""HMDB-51: ``<class>/<clip>.avi`` and 153 official files, one a class and split.
+
+``<class>_test_split<1|2|3>.txt``, each line ending in a blank::
+
+    Aussie_Brunette_Brushing_Hair_II_brush_hair_u_nm_np1_ba_goo_4.avi 0
+                                              0 unused, 1 train, 2 test ^
+
+The class is that of the list's name: several classes begin like another (kick, kick_ball), so
+clip names tell nothing. File names hold ! # & ( ) + ; @ [ ] ~ and are compared to the letter.
+Every list names all clips of its class, 6766 in all. Rows are ordered by class id, then name.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from manifests.classes import ClassList, load_classes
+from manifests.errors import UserError
+from prep.benchmarks.annotation import (
+    AnnotationFolder,
+    find_annotations,
+    read_fields,
+    wrong_line,
+)
+from prep.benchmarks.folder import stems
+from prep.benchmarks.layout import (
+    ClipColumns,
+    RawSource,
+    found_files,
+    member_columns,
+    open_root,
+    raw_source,
+)
+from prep.benchmarks.matching import match_files
+from prep.benchmarks.places import get_annotations
+
+NAME = "hmdb51"
+_FILE = re.compile(r"(?P<name>.+)_test_split(?P<split>[123])\.txt", re.IGNORECASE)
+_FLAGS = {"0": "", "1": "train", "2": "test"}
+
+
+def read_hmdb51(root: Path, annotations: Path | None = None) -> RawSource:
+    """Read an HMDB-51 folder; UserError when folder or lists are absent or wrong."""
+    raw = open_root(NAME, root)
+    classes = load_classes(NAME)
+    lists = find_annotations(NAME, annotations, raw, _FILE.pattern, "brush_hair_test_split1.txt")
+    files = _complete_splits(lists, classes)
+    columns = _columns(files, classes)
+    matches = match_files(
+        raw.videos, [(stems(raw.videos), columns.names)], columns.class_ids, classes
+    )
+    absent = [split for split in "123" if split not in files]
+    notes = [f"no files of split {' and '.join(absent)} in {lists.path}"] if absent else []
+    return raw_source(
+        NAME, raw, classes, columns, found_files(raw, matches), (*lists.notes(), *notes)
+    )
+
+
+def _complete_splits(lists: AnnotationFolder, classes: ClassList) -> dict[str, dict[int, Path]]:
+    """Files by split and class id; UserError when some classes of a split have none."""
+    found: dict[str, dict[int, Path]] = {}
+    for name, path in sorted(lists.files.items()):
+        match = _FILE.fullmatch(name)
+        class_id = classes.find(match["name"]) if match else None
+        if match is None or class_id is None:
+            raise UserError(f"{path} is named after no class of {NAME}: {get_annotations(NAME)}")
+        found.setdefault(match["split"], {})[class_id] = path
+    for split, files in found.items():
+        absent = [item.name for item in classes.classes if item.id not in files]
+        if absent:
+            raise UserError(
+                f"{lists.path} lacks {len(absent)} of the {len(classes)} files of split {split}, "
+                f"first {absent[0]}_test_split{split}.txt: {get_annotations(NAME)}"
+            )
+    return found
+
+
+def _columns(files: dict[str, dict[int, Path]], classes: ClassList) -> ClipColumns:
+    class_of: dict[str, int] = {}
+    members: dict[str, set[str]] = {
+        f"{part}{split}": set() for split in files for part in ("train", "test")
+    }
+    for split, by_class in files.items():
+        for class_id, path in by_class.items():
+            for name, part in _read_list(path):
+                class_of[name] = class_id
+                if part:
+                    members[f"{part}{split}"].add(name)
+    return member_columns(class_of, members)
+
+
+def _read_list(path: Path) -> list[tuple[str, str]]:
+    """Stem and part ("train", "test" or "" for unused) of each clip of a list."""
+    found = []
+    for number, fields in read_fields(path):
+        if len(fields) != 2 or fields[1] not in _FLAGS:
+            raise wrong_line(NAME, path, number, "not of the form 'clip.avi flag', flag 0, 1 or 2")
+        found.append((re.sub(r"\.avi$", "", fields[0], flags=re.IGNORECASE), _FLAGS[fields[1]]))
+    return found

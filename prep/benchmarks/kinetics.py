@@ -1,0 +1,170 @@
+"""Kinetics-400 and -600: trimmed clips of YouTube videos, and one csv a partition.
+
+::
+
+    label,youtube_id,time_start,time_end,split[,is_cc]      DeepMind, CVDF and crawler editions
+    youtube_id,time_start,time_end,split                    the crawler's test list, unlabelled
+
+Clips are called ``<id>_<SSSSSS>_<EEEEEE>.mp4`` (seconds of the source, six digits) or ``<id>.mp4``,
+in class folders (blanks or underscores) or not, below train, val, test or nothing. Ids may begin
+with - or _ and differ by case only. Clips under ``replacement`` take the place of the corrupt ones
+they repeat. Whatever the name, the whole file is the clip. Editions differ in their rows (clips
+vanish from YouTube); all lists are taken from one folder. Rows count the lines of each list, see
+``layout.FIRST_ROW``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from manifests.classes import ClassList, load_classes
+from manifests.errors import UserError
+from prep.benchmarks.annotation import find_annotations
+from prep.benchmarks.folder import stems
+from prep.benchmarks.layout import Ints, RawSource, found_files, open_root, raw_source
+from prep.benchmarks.matching import Wanted, match_files, wanted_names
+from prep.benchmarks.partitions import Partition, partition_columns
+from prep.benchmarks.places import get_annotations
+
+FILES = {"train": "train.csv", "val": "val.csv", "test": "test.csv"}
+_WORDS = {"train": ("train",), "val": ("val", "validate", "validation"), "test": ("test",)}
+_COLUMNS = ("youtube_id", "time_start", "time_end")
+_CLIP_STEM = r"^(?P<id>.+)_(?P<start>\d{1,6})_(?P<end>\d{1,6})$"
+
+
+def read_kinetics400(root: Path, annotations: Path | None = None) -> RawSource:
+    """Read a Kinetics-400 folder; UserError when folder or lists are absent or wrong."""
+    return _read("kinetics400", root, annotations)
+
+
+def read_kinetics600(root: Path, annotations: Path | None = None) -> RawSource:
+    """Read a Kinetics-600 folder; UserError when folder or lists are absent or wrong."""
+    return _read("kinetics600", root, annotations)
+
+
+def _read(benchmark: str, root: Path, annotations: Path | None) -> RawSource:
+    raw = open_root(benchmark, root)
+    classes = load_classes(benchmark)
+    names = _file_names(benchmark)
+    pattern = "|".join(name.replace(".", r"\.") for words in names.values() for name in words)
+    lists = find_annotations(benchmark, annotations, raw, pattern, "train.csv, val.csv or test.csv")
+    partitions = {
+        partition: _read_partition(path, benchmark, classes, labelled=partition != "test")
+        for partition, words in names.items()
+        if (path := lists.first(*words)) is not None
+    }
+    columns, notes = partition_columns(benchmark, partitions, FILES, lists.path)
+    wanted = wanted_names(columns.names, columns.class_ids)
+    files = stems(raw.videos)
+    matches = match_files(
+        raw.videos,
+        [(_padded(files), wanted.names), (files, _ids_of_one_clip(wanted))],
+        wanted.class_ids,
+        classes,
+    )
+    found = found_files(raw, matches, wanted.of_row)
+    return raw_source(benchmark, raw, classes, columns, found, (*lists.notes(), *notes))
+
+
+def _file_names(benchmark: str) -> dict[str, list[str]]:
+    """Names that the lists of each partition go by, the plain ones first."""
+    number = benchmark.removeprefix("kinetics")
+    stem = ("", f"kinetics-{number}_", f"kinetics_{number}_", f"kinetics{number}_", "kinetics_")
+    return {
+        partition: [
+            f"{prefix}{word}{suffix}"
+            for suffix in (".csv", ".txt")  # the 600 train and val lists of the CVDF are .txt
+            for prefix in stem
+            for word in words
+        ]
+        for partition, words in _WORDS.items()
+    }
+
+
+def _read_partition(path: Path, benchmark: str, classes: ClassList, labelled: bool) -> Partition:
+    table = _read_csv(path, benchmark)
+    absent = [name for name in _COLUMNS if name not in table.column_names]
+    if labelled and "label" not in table.column_names:
+        absent.append("label")
+    if absent:
+        raise UserError(
+            f"{path} has columns {', '.join(table.column_names)} and lacks {', '.join(absent)}: "
+            f"{get_annotations(benchmark)}"
+        )
+    texts = {name: _column(table, name) for name in table.column_names}
+    start, end = (_seconds(path, texts[name]) for name in _COLUMNS[1:])
+    names = pc.binary_join_element_wise(texts["youtube_id"], start, end, "_")
+    if "label" not in texts:
+        return Partition(names, np.full(len(names), -1, np.int64))
+    return Partition(names, _class_ids(path, benchmark, texts["label"], classes, labelled))
+
+
+def _read_csv(path: Path, benchmark: str) -> pa.Table:
+    try:
+        return pacsv.read_csv(
+            path,
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(("label", *_COLUMNS), pa.string()),
+                strings_can_be_null=False,
+            ),
+        )
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(
+            f"cannot read {path} as a list of {benchmark} ({str(error).splitlines()[0]}): "
+            f"{get_annotations(benchmark)}"
+        ) from error
+
+
+def _column(table: pa.Table, name: str) -> pa.Array:
+    return table[name].combine_chunks()
+
+
+def _seconds(path: Path, texts: pa.Array) -> pa.Array:
+    """Times as they stand in clip names: whole seconds, six digits."""
+    try:
+        whole = pc.cast(pc.cast(texts, pa.float64()), pa.int64(), safe=False)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: {error}, where a time in seconds should be") from error
+    return pc.utf8_lpad(pc.cast(whole, pa.string()), 6, "0")
+
+
+def _class_ids(
+    path: Path, benchmark: str, labels: pa.Array, classes: ClassList, labelled: bool
+) -> Ints:
+    """Class id of each row; an empty label is allowed in a test list only."""
+    encoded = labels.dictionary_encode()
+    ids = []
+    for label in encoded.dictionary.to_pylist():
+        number = classes.find(label)
+        if number is None and (labelled or label):
+            raise UserError(
+                f"{path} names class {label!r}, which is none of the {len(classes)} of "
+                f"{benchmark}: is it the list of another edition? ({get_annotations(benchmark)})"
+            )
+        ids.append(-1 if number is None else number)
+    of_row: Ints = np.array(ids, np.int64)[encoded.indices.to_numpy(zero_copy_only=False)]
+    return of_row
+
+
+def _padded(files: pa.Array) -> pa.Array:
+    """Stems with both times padded to six digits; stems without times as they are."""
+    parts = pc.extract_regex(files, _CLIP_STEM)
+    start, end = (pc.utf8_lpad(pc.struct_field(parts, key), 6, "0") for key in ("start", "end"))
+    padded = pc.binary_join_element_wise(pc.struct_field(parts, "id"), start, end, "_")
+    return pc.coalesce(padded, files)
+
+
+def _ids_of_one_clip(wanted: Wanted) -> pa.Array:
+    """YouTube id of each wanted clip, null where several clips come from one video.
+
+    ``<id>.mp4`` is then nobody's: it could be any of them.
+    """
+    ids = pc.replace_substring_regex(wanted.names, r"_\d+_\d+$", "")
+    encoded = ids.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    shared = np.bincount(encoded)[encoded] > 1
+    return pc.if_else(pa.array(shared), pa.scalar(None, pa.string()), ids)

@@ -1,0 +1,192 @@
+"""What a raw benchmark is once its folder and its annotation have been read: ``RawSource``.
+
+::
+
+    raw folder  --walk-->  files  --\\
+                                     match by name -->  one row a clip, file or null  -> RawSource
+    annotation  --read-->  clips  --/
+
+Everything stays in columns: Kinetics-600 has half a million clips, and a million take seconds.
+
+Row numbers are official ones and depend on the annotation alone, never on which files are there.
+Benchmarks whose partitions come in files of their own count the lines of each file from a round
+number (train 0, val 10,000,000, test 20,000,000), so that a train list that is fetched later
+renumbers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from manifests.classes import ClassList
+from manifests.errors import UserError
+from prep.benchmarks.folder import FolderFiles, scan_folder
+from prep.benchmarks.matching import Matches
+from prep.benchmarks.places import get_videos
+from shards.schema import CLIP_FIELDS, SPLIT_PREFIX, key_width, make_key
+
+FIRST_ROW: Mapping[str, int] = {"train": 0, "val": 10_000_000, "test": 20_000_000}
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RawSource:
+    """A benchmark as it lies on this disk, held against its official annotation."""
+
+    benchmark: str
+    root: Path
+    classes: ClassList
+    splits: tuple[str, ...]
+    clips: pa.Table  # form of shards.schema: one row an official clip, file null when missing
+    unexpected: tuple[str, ...]  # files no official clip accounts for, copies included
+    notes: tuple[str, ...]  # what a user should know, one line each
+
+
+@dataclass(frozen=True)
+class ClipColumns:
+    """The clips of an annotation in official order, in columns of one length N."""
+
+    rows: Ints
+    names: pa.Array  # string: official names without folder and suffix
+    videos: pa.Array  # string: source videos
+    class_ids: Ints  # -1 where unlabelled
+    partitions: pa.Array  # string
+    splits: Mapping[str, Bools]
+    starts: pa.Array | None = None  # float64, seconds; None: whole files
+    ends: pa.Array | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The outcome of matching: a file for each row, and what to tell about the rest."""
+
+    files: pa.Array  # string (N,), null when missing
+    unexpected: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+def walk_root(benchmark: str, root: Path) -> FolderFiles:
+    """Walk a raw folder; UserError when it is absent."""
+    return scan_folder(
+        root, f"raw folder of {benchmark}", f"{get_videos(benchmark)}, or name it with --root"
+    )
+
+
+def open_root(benchmark: str, root: Path) -> FolderFiles:
+    """Walk a raw folder; UserError when it is absent or holds no video."""
+    raw = walk_root(benchmark, root)
+    if len(raw.videos) == 0:
+        packed = f"; {raw.archives[0]} is not unpacked" if raw.archives else ""
+        raise UserError(
+            f"raw folder of {benchmark} {root} holds no video{packed}: "
+            f"{get_videos(benchmark)}, or name another folder with --root"
+        )
+    return raw
+
+
+def found_files(raw: FolderFiles, matches: Matches, video_of_row: Ints | None = None) -> Found:
+    """Files by row, out of files by wanted name; every other video counts as unexpected."""
+    files = matches.files if video_of_row is None else matches.files.take(pa.array(video_of_row))
+    notes = []
+    if matches.copies:
+        notes.append(
+            f"{len(matches.copies)} files are copies of clips already found, first "
+            f"{matches.copies[0]}: not used"
+        )
+    if matches.misplaced:
+        notes.append(f"{matches.misplaced} files lie in the folder of another class: used by name")
+    if raw.archives:
+        notes.append(f"{len(raw.archives)} archives are not unpacked, first {raw.archives[0]}")
+    return Found(files, matches.copies + matches.strangers + raw.odd, tuple(notes))
+
+
+def raw_source(
+    benchmark: str,
+    raw: FolderFiles,
+    classes: ClassList,
+    columns: ClipColumns,
+    found: Found,
+    notes: Sequence[str] = (),
+) -> RawSource:
+    """Put annotation and files together; UserError when not one clip is there."""
+    if found.files.null_count == len(found.files):
+        raise UserError(
+            f"none of the {len(columns.rows)} clips of {benchmark}, such as {columns.names[0]}, "
+            f"is among the {len(raw.videos)} videos of {raw.root}, such as {raw.videos[0]}: "
+            f"{get_videos(benchmark)}, or name another folder with --root"
+        )
+    return RawSource(
+        benchmark,
+        raw.root,
+        classes,
+        tuple(columns.splits),
+        clips_table(columns, found.files, classes),
+        found.unexpected,
+        (*notes, *found.notes),
+    )
+
+
+def clips_table(columns: ClipColumns, files: pa.Array, classes: ClassList) -> pa.Table:
+    """The table of clips in the form of ``shards.schema``."""
+    count = len(columns.rows)
+    width = key_width(int(columns.rows.max(initial=0)) + 1)
+    keys = pa.array(
+        (
+            make_key(row, name, width)
+            for row, name in zip(columns.rows.tolist(), columns.names.to_pylist(), strict=True)
+        ),
+        pa.string(),
+    )
+    class_names = pa.array(["", *_names_by_id(classes)], pa.string())
+    arrays = {
+        "row": pa.array(columns.rows, pa.int64()),
+        "key": keys,
+        "name": columns.names,
+        "video": columns.videos,
+        "file": files,
+        "class_id": pa.array(columns.class_ids, pa.int32()),
+        "class_name": class_names.take(pa.array(columns.class_ids + 1)),
+        "start": pa.nulls(count, pa.float64()) if columns.starts is None else columns.starts,
+        "end": pa.nulls(count, pa.float64()) if columns.ends is None else columns.ends,
+        "partition": columns.partitions,
+    }
+    splits = {SPLIT_PREFIX + name: pa.array(flags) for name, flags in columns.splits.items()}
+    ordered = {name: arrays[name] for name in CLIP_FIELDS}
+    return pa.table({**ordered, **splits})
+
+
+def _names_by_id(classes: ClassList) -> list[str]:
+    names = {item.id: item.name for item in classes.classes}
+    return [names[number] for number in range(len(classes))]
+
+
+def member_columns(
+    class_of: Mapping[str, int], members: Mapping[str, Collection[str]]
+) -> ClipColumns:
+    """Columns of a benchmark whose splits share their videos: ordered by class id, then name."""
+    names = sorted(class_of, key=lambda name: (class_of[name], name))
+    texts = pa.array(names, pa.string())
+    return ClipColumns(
+        rows=np.arange(len(names)),
+        names=texts,
+        videos=texts,
+        class_ids=np.array([class_of[name] for name in names], np.int64),
+        partitions=repeat("all", len(names)),
+        splits={
+            split: np.array([name in listed for name in names], bool)
+            for split, listed in members.items()
+        },
+    )
+
+
+def repeat(text: str, count: int) -> pa.Array:
+    """A column of one text."""
+    return pa.repeat(pa.scalar(text, pa.string()), count)

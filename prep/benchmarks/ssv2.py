@@ -1,0 +1,101 @@
+"""Something-Something V2: ``<id>.webm`` in one folder, and four JSON files.
+
+::
+
+    labels.json       {"Approaching something with your camera": "0", ...}
+    train.json        [{"id": "78687", "label": "...", "template": "Holding [something]", ...}, ...]
+    validation.json   the same          test.json   [{"id": "1420"}, ...]
+
+Older copies call them something-something-v2-labels.json and so on. The class of a clip is its
+template with the brackets away. Rows count the entries of each file, see ``layout.FIRST_ROW``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from manifests.classes import ClassList, load_classes
+from manifests.errors import UserError
+from prep.benchmarks.annotation import AnnotationFolder, find_annotations, read_text
+from prep.benchmarks.folder import stems
+from prep.benchmarks.layout import RawSource, found_files, open_root, raw_source
+from prep.benchmarks.matching import match_files, wanted_names
+from prep.benchmarks.partitions import Partition, partition_columns
+from prep.benchmarks.places import get_annotations
+
+NAME = "ssv2"
+FILES = {"train": "train.json", "val": "validation.json", "test": "test.json"}
+_OLD = "something-something-v2-"
+
+
+def read_ssv2(root: Path, annotations: Path | None = None) -> RawSource:
+    """Read a Something-Something V2 folder; UserError when folder or lists are absent or wrong."""
+    raw = open_root(NAME, root)
+    classes = load_classes(NAME)
+    pattern = rf"({_OLD})?(labels|train|validation|test)\.json"
+    lists = find_annotations(NAME, annotations, raw, pattern, "validation.json")
+    _check_labels(lists, classes)
+    partitions = {
+        partition: _read_partition(path, classes, labelled=partition != "test")
+        for partition, file in FILES.items()
+        if (path := lists.first(file, _OLD + file)) is not None
+    }
+    columns, notes = partition_columns(NAME, partitions, FILES, lists.path)
+    wanted = wanted_names(columns.names, columns.class_ids)
+    matches = match_files(
+        raw.videos, [(stems(raw.videos), wanted.names)], wanted.class_ids, classes
+    )
+    found = found_files(raw, matches, wanted.of_row)
+    return raw_source(NAME, raw, classes, columns, found, (*lists.notes(), *notes))
+
+
+def _check_labels(lists: AnnotationFolder, classes: ClassList) -> None:
+    path = lists.first("labels.json", _OLD + "labels.json")
+    if path is None:
+        return
+    labels = _load(path, dict)
+    for name, number in labels.items():
+        if str(classes.find(name)) != str(number):
+            raise UserError(
+                f"{path}: class {name!r} is not number {number} of {NAME}: {get_annotations(NAME)}"
+            )
+
+
+def _read_partition(path: Path, classes: ClassList, labelled: bool) -> Partition:
+    """Ids and class ids of a list; a template is looked up once, an entry kept as two values."""
+    id_of: dict[str, int] = {}
+
+    def entry(pairs: list[tuple[str, Any]]) -> tuple[str, int]:
+        fields = dict(pairs)
+        if not labelled:
+            return str(fields["id"]), -1
+        template = str(fields["template"])
+        if template not in id_of:
+            id_of[template] = classes.id_of(template)
+        return str(fields["id"]), id_of[template]
+
+    entries = _load(path, list, entry)
+    return Partition(
+        pa.array((item[0] for item in entries), pa.string()),
+        np.fromiter((item[1] for item in entries), np.int64, len(entries)),
+    )
+
+
+def _load(
+    path: Path, kind: type, entry: Callable[[list[tuple[str, Any]]], Any] | None = None
+) -> Any:
+    """Content of a JSON file of a list or a dict, each object of it made into an entry."""
+    try:
+        content = json.loads(read_text(path), object_pairs_hook=entry)
+    except (ValueError, KeyError, UserError) as error:
+        why = f"no field {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{path}: {why}; is it the official {NAME} list?") from error
+    if not isinstance(content, kind):
+        raise UserError(f"{path} holds no {kind.__name__}: {get_annotations(NAME)}")
+    return content

@@ -1,0 +1,97 @@
+"""UCF-101: ``<Class>/v_<Class>_gXX_cYY.avi`` and the three official train and test lists.
+
+trainlist01.txt, CRLF, ids from 1     ``ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1``
+testlist01.txt, no label              ``ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi``
+
+The folder HandstandPushups holds files v_HandStandPushups_*, so files are matched without regard
+to case. Rows are the union of the lists, ordered by class id and then by file name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import pyarrow.compute as pc
+
+from manifests.classes import ClassList, load_classes
+from manifests.errors import UserError
+from prep.benchmarks.annotation import (
+    AnnotationFolder,
+    find_annotations,
+    read_fields,
+    wrong_line,
+)
+from prep.benchmarks.folder import stems
+from prep.benchmarks.layout import (
+    RawSource,
+    found_files,
+    member_columns,
+    open_root,
+    raw_source,
+)
+from prep.benchmarks.matching import match_files
+from prep.benchmarks.places import get_annotations
+
+NAME = "ucf101"
+SPLITS = {
+    f"{part}{number}": f"{part}list0{number}.txt"
+    for number in (1, 2, 3)
+    for part in ("train", "test")
+}
+
+
+def read_ucf101(root: Path, annotations: Path | None = None) -> RawSource:
+    """Read a UCF-101 folder; UserError when folder or lists are absent or wrong."""
+    raw = open_root(NAME, root)
+    classes = load_classes(NAME)
+    lists = find_annotations(
+        NAME, annotations, raw, r"(train|test)list0[123]\.txt|classInd\.txt", "trainlist01.txt"
+    )
+    _check_class_index(lists, classes)
+    members = {
+        split: _read_list(path, classes)
+        for split, file in SPLITS.items()
+        if (path := lists.first(file)) is not None
+    }
+    if not members:
+        raise UserError(
+            f"{lists.path} holds no train or test list of {NAME}: {get_annotations(NAME)}"
+        )
+    class_of = {name: number for listed in members.values() for name, number in listed.items()}
+    columns = member_columns(class_of, members)
+    wanted = pc.ascii_lower(columns.names)
+    matches = match_files(
+        raw.videos, [(pc.ascii_lower(stems(raw.videos)), wanted)], columns.class_ids, classes
+    )
+    absent = [file for split, file in SPLITS.items() if split not in members]
+    notes = [f"not in {lists.path}, so without their splits: {', '.join(absent)}"] if absent else []
+    return raw_source(
+        NAME, raw, classes, columns, found_files(raw, matches), (*lists.notes(), *notes)
+    )
+
+
+def _check_class_index(lists: AnnotationFolder, classes: ClassList) -> None:
+    path = lists.first("classInd.txt")
+    if path is None:
+        return
+    for number, fields in read_fields(path):
+        if len(fields) != 2 or not fields[0].isdigit():
+            raise wrong_line(NAME, path, number, "not of the form 'number class'")
+        if classes.find(fields[1]) != int(fields[0]) - 1:
+            raise wrong_line(NAME, path, number, f"class {fields[1]!r} is not number {fields[0]}")
+
+
+def _read_list(path: Path, classes: ClassList) -> dict[str, int]:
+    """Class id of each file stem of a train or test list."""
+    found: dict[str, int] = {}
+    for number, fields in read_fields(path):
+        file = PurePosixPath(fields[0])
+        class_id = classes.find(file.parent.name)
+        if class_id is None or len(fields) > 2:
+            raise wrong_line(NAME, path, number, f"{' '.join(fields)!r} names no clip of a class")
+        if len(fields) == 2 and fields[1] != str(class_id + 1):
+            raise wrong_line(
+                NAME, path, number, f"label {fields[1]}, but {file.parent.name} is {class_id + 1}"
+            )
+        found[file.stem] = class_id
+    return found
