@@ -16,6 +16,7 @@ from prep.benchmarks.hmdb51 import read_hmdb51
 from prep.benchmarks.kinetics import read_kinetics400, read_kinetics600
 from prep.benchmarks.layout import RawSource
 from prep.benchmarks.ssv2 import read_ssv2
+from prep.benchmarks.toy import read_toy
 from prep.benchmarks.ucf101 import read_ucf101
 
 Reader = Callable[[Path, Path | None], RawSource]
@@ -27,6 +28,7 @@ SOURCES: dict[str, Reader] = {
     "kinetics600": read_kinetics600,
     "ssv2": read_ssv2,
     "activitynet": read_activitynet,
+    "toy": read_toy,
     "custom": read_custom,
 }
 
