@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A shared machine makes any one example slow now and then; that is no failure of what it shows.
+settings.register_profile("actionshards", deadline=None, print_blob=True)
+settings.load_profile("actionshards")
 
 _REFERENCE = Path(__file__).resolve().parents[2] / "shared"
 
