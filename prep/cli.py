@@ -1,0 +1,99 @@
+"""The command ``prep``: words -> dataclass -> run() -> report -> text, or JSON with ``--json``.
+
+Each command is a dataclass of its words in a module of its own, imported only when it is called.
+Exit codes: 0 done, 1 refused or failed (one line on stderr), 2 wrong words, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from manifests.errors import UserError
+
+
+class Report(Protocol):
+    """What a command gives back: for people, for programs, and whether it counts as done."""
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 when the work was done but its result is a refusal."""
+
+    def text(self) -> str:
+        """The report as people read it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+
+
+class Command(Protocol):
+    """Words of a command line, checked and typed."""
+
+    def run(self) -> Report:
+        """Do it."""
+
+
+# name -> (module, what tyro parses into: a dataclass or a union of them, one line of help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "shard": ("prep.commands.shard", "Shard", "decode raw videos once and write them as shards"),
+    "scan": ("prep.commands.scan", "Scan", "what of a benchmark is there, and what is missing"),
+    "subset": ("prep.commands.subset", "Subset", "draw, list and check subsets of a shard set"),
+    "verify": ("prep.commands.verify", "Verify", "read every byte of a shard set again; repair"),
+    "demo": ("prep.commands.demo", "Demo", "toy videos -> shards -> subset -> MSTA -> a table"),
+    "doctor": ("prep.commands.doctor", "Doctor", "what this machine has of what the tools need"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview())
+        return 0 if words else 2
+    name, rest = words[0], words[1:]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        print(f"prep: no command {name!r}; {hint}there are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    as_json = "--json" in rest
+    try:
+        command = _parse(name, [word for word in rest if word != "--json"])
+        report = command.run()
+        print(json.dumps(report.as_dict(), indent=1) if as_json else report.text(), flush=True)
+        return report.exit_code
+    except UserError as error:
+        print(f"prep {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"prep {name}: interrupted; what is finished is kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stdout = None  # nobody reads on: no complaint at exit either
+        return 1
+
+
+def _parse(name: str, words: Sequence[str]) -> Command:
+    import tyro
+
+    module, attribute, summary = COMMANDS[name]
+    kind: Any = getattr(importlib.import_module(module), attribute)
+    # tyro leaves with code 2 and a message of its own when the words are wrong.
+    command: Command = tyro.cli(
+        kind, args=list(words), prog=f"prep {name}", description=summary + " (--json: for programs)"
+    )
+    return command
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {summary}" for name, (_, _, summary) in COMMANDS.items()]
+    return "\n".join(["usage: prep COMMAND [--help] [--json] ...", "", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
