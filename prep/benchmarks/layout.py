@@ -118,10 +118,12 @@ def raw_source(
 ) -> RawSource:
     """Put annotation and files together; UserError when not one clip is there."""
     if found.files.null_count == len(found.files):
+        wanted = f", such as {columns.names[0]}," if len(columns.names) else ""
+        there = f", such as {raw.videos[0]}" if len(raw.videos) else ""
         raise UserError(
-            f"none of the {len(columns.rows)} clips of {benchmark}, such as {columns.names[0]}, "
-            f"is among the {len(raw.videos)} videos of {raw.root}, such as {raw.videos[0]}: "
-            f"{get_videos(benchmark)}, or name another folder with --root"
+            f"none of the {len(columns.rows)} clips of {benchmark}{wanted} is among the "
+            f"{len(raw.videos)} videos of {raw.root}{there}: {get_videos(benchmark)}, or name "
+            "another folder with --root"
         )
     return RawSource(
         benchmark,
