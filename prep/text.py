@@ -1,0 +1,34 @@
+"""Reports as people read them: aligned columns, lists cut to a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SCREEN_LINES = 20
+
+
+def aligned(rows: Sequence[Sequence[str | int]]) -> list[str]:
+    """Lines of a table, two blanks between columns; numbers to the right with thousands marked."""
+    cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    right = [any(isinstance(cell, int) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def cut(lines: Sequence[str], limit: int = SCREEN_LINES) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = len(lines) - limit
+    if more <= 0:
+        return list(lines)
+    return [*lines[:limit], f"... and {more:,} more (all of them with --json)"]
+
+
+def count(number: int, thing: str) -> str:
+    """A number and its thing: "1 clip", "2,000 clips"."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
