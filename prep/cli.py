@@ -84,7 +84,11 @@ def _parse(name: str, words: Sequence[str]) -> Command:
     kind: Any = getattr(importlib.import_module(module), attribute)
     # tyro leaves with code 2 and a message of its own when the words are wrong.
     command: Command = tyro.cli(
-        kind, args=list(words), prog=f"prep {name}", description=summary + " (--json: for programs)"
+        kind,
+        args=list(words),
+        prog=f"prep {name}",
+        description=summary + " (--json: for programs)",
+        config=(tyro.conf.FlagCreatePairsOff,),  # --allow-fewer without a --no-allow-fewer
     )
     return command
 

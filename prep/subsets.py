@@ -1,0 +1,119 @@
+"""Drawing, keeping and re-checking subsets of a set of shards: what `prep subset` does.
+
+A subset's file says how it was drawn, so it can be drawn again: ``redraw`` knows every kind. A set
+that grew since (a later download) still holds every clip of an earlier draw, while a new draw of
+the same words would give others; ``keep`` therefore never replaces a file of another content
+unless told to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from manifests.errors import UserError
+from shards.store import ShardStore
+from shards.subsets import SUBSETS, Subset, few_shot, list_subsets, read_subset
+
+_TRAIN_SPLIT = {"ucf101": "train1", "hmdb51": "train1"}
+
+
+def train_split(benchmark: str) -> str:
+    """The split that few-shot draws come from when nobody names one."""
+    return _TRAIN_SPLIT.get(benchmark, "train")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A subset beside the shards; ``new`` tells whether this call wrote it."""
+
+    subset: Subset
+    file: Path
+    new: bool
+
+
+def keep(folder: Path, subsets: list[Subset], *, anew: bool = False) -> list[Kept]:
+    """Write subsets beside the shards of ``folder``; one that is there already is left alone.
+
+    Raises UserError, before anything is written, when a file of the same name holds another
+    subset (or is damaged) and ``anew`` is not set.
+    """
+    known = [_known(folder, subset, anew) for subset in subsets]
+    return [
+        Kept(subset, _file(folder, subset) if there else subset.save(folder), not there)
+        for subset, there in zip(subsets, known, strict=True)
+    ]
+
+
+def _known(folder: Path, subset: Subset, anew: bool) -> bool:
+    """Whether the very same subset lies there under its name, to be left alone."""
+    if anew or not _file(folder, subset).exists():
+        return False
+    there = read_subset(folder, subset.name)
+    if there.hash == subset.hash:
+        return True
+    raise UserError(
+        f"{_file(folder, subset)} holds another draw ({len(there)} clips, hash "
+        f"{there.hash[:12]}; now {len(subset)}, {subset.hash[:12]}): the set held other clips "
+        "then; keep that draw, or write the new one in its place with --anew"
+    )
+
+
+def _file(folder: Path, subset: Subset) -> Path:
+    return folder / SUBSETS / f"{subset.name}.json"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file of a subset: what it holds, or what is wrong with it."""
+
+    name: str
+    subset: Subset | None
+    fault: str
+
+
+def listed(folder: Path, benchmark: str) -> Iterator[Listed]:
+    """Every file beside the shards, damaged ones and those of another dataset included."""
+    for name in list_subsets(folder):
+        try:
+            subset = read_subset(folder, name)
+        except UserError as error:
+            yield Listed(name, None, str(error))
+            continue
+        other = subset.benchmark != benchmark
+        yield Listed(name, subset, f"it is of {subset.benchmark}" if other else "")
+
+
+def _redraw_few_shot(store: ShardStore, subset: Subset) -> Subset:
+    words = subset.parameters
+    chosen = tuple(store.classes.classes[store.classes.id_of(name)] for name in subset.classes)
+    classes = replace(store.classes, classes=chosen)
+    return few_shot(
+        store, words["shots"], words["split"], subset.seed or 0, classes=classes, allow_fewer=True
+    )
+
+
+# kind -> how its clips are drawn again from what its file says
+REDRAW: dict[str, Callable[[ShardStore, Subset], Subset]] = {"few-shot": _redraw_few_shot}
+
+
+def redraw_fault(store: ShardStore, subset: Subset) -> str | None:
+    """What a new draw of the same words gives otherwise; None when it gives the same.
+
+    A kind that is not drawn (a list that somebody published) is never at fault.
+    """
+    draw = REDRAW.get(subset.kind)
+    if draw is None:
+        return None
+    try:
+        again = draw(store, subset)
+    except UserError as error:
+        return f"cannot be drawn again: {error}"
+    if again.hash == subset.hash:
+        return None
+    other = len(set(again.rows.tolist()) ^ set(subset.rows.tolist()))
+    return (
+        f"a new draw gives {len(again)} clips, {other} of them not in both: the set held other "
+        "clips when it was drawn"
+    )
