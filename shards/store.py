@@ -6,6 +6,8 @@
     store.rows        int64 (N,)   official rows, ascending; position i in the store is rows[i]
     store.labels      int32 (N,)   official class ids, -1 where none is published
     store.keys        Arrow strings (N,), the names of the samples
+    store.widths      int32 (N,)   pixels of the stored frames; heights likewise
+    store.frame_numbers[store.frame_ends[i] : store.frame_ends[i + 1]]   source_frames(i), for all
     store.read_frames(i, [0, 4])   two JPEGs of clip i, by position among its stored frames
 
 Everything is columnar and mapped from frames.arrow, shared by all processes of a machine; opening
@@ -53,16 +55,16 @@ class ShardStore:
         self._descriptors = Descriptors()
         self._sizes = _list_values(frames, "frame_sizes")
         self._crcs = _list_values(frames, "frame_crc32")
-        self._numbers = _list_values(frames, "source_frames")
-        self._ends = _list_ends(frames, "frame_sizes")
+        self.frame_numbers = _list_values(frames, "source_frames")
+        self.frame_ends = _list_ends(frames, "frame_sizes")
         self.rows: npt.NDArray[np.int64] = _column(frames, "row")
         self.labels: npt.NDArray[np.int32] = _column(frames, "class_id")
         self.source_frame_counts: npt.NDArray[np.int32] = _column(frames, "source_frame_count")
         self.keys: pa.StringArray = frames["key"].combine_chunks()
         self._shards: npt.NDArray[np.int32] = _column(frames, "shard")
         self._offsets: npt.NDArray[np.int64] = _column(frames, "offset")
-        self._widths: npt.NDArray[np.int32] = _column(frames, "width")
-        self._heights: npt.NDArray[np.int32] = _column(frames, "height")
+        self.widths: npt.NDArray[np.int32] = _column(frames, "width")
+        self.heights: npt.NDArray[np.int32] = _column(frames, "height")
 
     @classmethod
     def open(cls, folder: Path) -> ShardStore:
@@ -94,7 +96,7 @@ class ShardStore:
     @cached_property
     def frame_counts(self) -> npt.NDArray[np.int32]:
         """Stored frames of every clip, int32 (N,)."""
-        return np.diff(self._ends).astype(np.int32)
+        return np.diff(self.frame_ends).astype(np.int32)
 
     def split(self, name: str) -> npt.NDArray[np.bool_]:
         """Which clips are in an official split, bool (N,); UserError lists the splits there are."""
@@ -137,12 +139,12 @@ class ShardStore:
     def source_frames(self, i: int) -> npt.NDArray[np.uint32]:
         """Source frame number of each stored frame of clip ``i``, uint32 (n,), ascending."""
         start, stop = self._range(i)
-        return self._numbers[start:stop]
+        return self.frame_numbers[start:stop]
 
     def size(self, i: int) -> tuple[int, int]:
         """Width and height of the stored frames of clip ``i``, in pixels."""
         self._range(i)
-        return int(self._widths[i]), int(self._heights[i])
+        return int(self.widths[i]), int(self.heights[i])
 
     def shard_of(self, i: int) -> str:
         """Name of the shard that holds clip ``i``."""
@@ -200,7 +202,7 @@ class ShardStore:
     def _range(self, i: int) -> tuple[int, int]:
         if not 0 <= i < len(self):
             raise IndexError(f"there is no clip {i} among {len(self)}")
-        return int(self._ends[i]), int(self._ends[i + 1])
+        return int(self.frame_ends[i]), int(self.frame_ends[i + 1])
 
 
 def _near(begins: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list[slice]:
