@@ -42,7 +42,7 @@ from shards.writer import index_text
 
 Mend = Literal["shard", "index", "tables", "by hand"]
 Decode = Literal["none", "sample", "all"]
-FrameCheck = Callable[[bytes], str | None]
+FrameCheck = Callable[[bytes, int, int], str | None]
 
 _CHUNK = 4 << 20
 
@@ -72,8 +72,9 @@ def check_shard(
 ) -> ShardCheck:
     """Read one shard again, byte by byte.
 
-    ``frame_check`` says what is wrong with the bytes of one JPEG, or None; it is asked for the
-    middle frame of each clip ("sample") or for every frame ("all") of a tar that is whole.
+    ``frame_check`` says what is wrong with the bytes of one JPEG that should be so many pixels
+    wide and high, or None; it is asked for the middle frame of each clip ("sample") or for every
+    frame ("all") of a tar that is whole.
     """
     path = shard_file(folder, shard, "json")
     try:
@@ -203,13 +204,16 @@ def _decode_faults(
 ) -> tuple[int, list[Fault]]:
     path = shard_file(folder, record.shard, "tar")
     faults, decoded = [], 0
+    fields = ("key", "width", "height", "offset")
     with path.open("rb") as tar:
-        for position, key in enumerate(record.clips["key"].to_pylist()):
+        for position, clip in enumerate(record.clips.select(fields).to_pylist()):
+            key = clip["key"]
             sizes = _frame_numbers(record.clips, position)["frame_sizes"].astype(np.int64)
-            starts = record.clips["offset"][position].as_py() + np.cumsum(sizes) - sizes
+            starts = clip["offset"] + np.cumsum(sizes) - sizes
             chosen = [len(sizes) // 2] if decode == "sample" else range(len(sizes))
             for number in chosen:
-                what = frame_check(os.pread(tar.fileno(), int(sizes[number]), int(starts[number])))
+                jpeg = os.pread(tar.fileno(), int(sizes[number]), int(starts[number]))
+                what = frame_check(jpeg, clip["width"], clip["height"])
                 decoded += 1
                 if what is not None:
                     place = _place(folder, path)
