@@ -1,0 +1,263 @@
+"""`prep shard`: raw videos in, shards out; the same words again complete what was begun."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pyarrow.compute as pc
+from tyro.conf import arg
+
+from manifests.classes import canonical
+from manifests.errors import UserError
+from prep.benchmarks import SOURCES
+from prep.engines import usable_cores
+from prep.folders import SHARDS, raw_folder, set_folder
+from prep.ingest import MISSING, Outcome, ingest
+from prep.jobs import Consent, ShardJob, plan_job
+from prep.text import count
+from prep.video.settings import EncodeSettings, Limits
+from prep.words import Annotations, Dataset, Root
+from shards.schema import SPLIT_PREFIX
+from shards.tables import REJECTS
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Words of `prep shard`."""
+
+    dataset: Dataset
+    root: Root = None
+    annotations: Annotations = None
+    out: Annotated[Path, arg(metavar="DIR", help="the folder that NAME/, the set, goes into")] = (
+        SHARDS
+    )
+    frames: Annotated[
+        Literal["auto", "all"] | int,
+        arg(
+            metavar="auto|all|N",
+            help="frames stored of a clip: what its benchmark's protocols ask for, all, or N",
+        ),
+    ] = "auto"
+    short_side: Annotated[
+        int, arg(metavar="PIXELS", help="length of the short side at most; never enlarged")
+    ] = 256
+    decoder: Annotated[
+        Literal["ffmpeg", "decord", "pyav"], arg(help="what takes the frames out of the files")
+    ] = "ffmpeg"
+    workers: Annotated[
+        int | None,
+        arg(metavar="N", help="processes", help_behavior_hint="(default: one a core)"),
+    ] = None
+    engine: Annotated[Literal["local"], arg(help="what runs the workers")] = "local"
+    part: Annotated[
+        str | None,
+        arg(
+            metavar="I/N",
+            help="make the I-th of N parts only, one on each machine; in any order they complete "
+            "the set",
+            help_behavior_hint="(default: all)",
+        ),
+    ] = None
+    clips_per_shard: Annotated[
+        int | None,
+        arg(
+            metavar="N",
+            help="clips of a shard, on average",
+            help_behavior_hint="(default: a 64th of the list, between 8 and 256)",
+        ),
+    ] = None
+    max_reject_ratio: Annotated[
+        float,
+        arg(metavar="X", help="end with exit code 1 when a larger share of the clips is refused"),
+    ] = 0.05
+    cpu_limit: Annotated[
+        float, arg(metavar="SECONDS", help="processor time after which a clip is given up")
+    ] = 600.0
+    retry_rejects: Annotated[bool, arg(help="make shards with refused clips again")] = False
+    remake: Annotated[
+        bool, arg(help="make shards again that are of other settings, program or list")
+    ] = False
+    allow_mixed: Annotated[
+        bool, arg(help="keep shards that another program encoded beside new ones")
+    ] = False
+    forget_vanished: Annotated[
+        bool, arg(help="let stored clips go whose files are gone, where their shard is made again")
+    ] = False
+
+    def run(self) -> ShardReport:
+        """Make what is missing of the set."""
+        part = parse_part(self.part)
+        workers = usable_cores() if self.workers is None else self.workers
+        if workers < 1:
+            raise UserError(f"--workers {workers}: at least 1")
+        if not 0 <= self.max_reject_ratio <= 1:
+            raise UserError(f"--max-reject-ratio {self.max_reject_ratio}: a share from 0 to 1")
+        name = canonical(self.dataset)
+        settings = EncodeSettings(
+            frames=self.frames, short_side=self.short_side, decoder=self.decoder
+        )
+        source = SOURCES[name](raw_folder(name, self.root), self.annotations)
+        consent = Consent(
+            retry_rejects=self.retry_rejects,
+            remake=self.remake,
+            allow_mixed=self.allow_mixed,
+            forget_vanished=self.forget_vanished,
+        )
+        job = plan_job(
+            source,
+            set_folder(name, self.out),
+            settings,
+            Limits(cpu_seconds=self.cpu_limit),
+            clips_per_shard=self.clips_per_shard,
+            consent=consent,
+            part=part,
+        )
+        return ShardReport(job, ingest(job, workers), self.max_reject_ratio)
+
+
+@dataclass(frozen=True, eq=False)
+class ShardReport:
+    """What a run made, and what the set, or the part of it that the run answers for, now holds."""
+
+    job: ShardJob
+    outcome: Outcome
+    max_reject_ratio: float
+
+    @property
+    def stored(self) -> int:
+        """Clips stored."""
+        return sum(len(record.clips) for record in self.outcome.records.values())
+
+    @property
+    def rejects(self) -> Mapping[str, int]:
+        """Clips refused, by reason, the most frequent first."""
+        records = self.outcome.records.values()
+        reasons = Counter(reject.reason for record in records for reject in record.rejects)
+        return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def refused(self) -> int:
+        """Clips refused."""
+        return sum(self.rejects.values())
+
+    @property
+    def missing(self) -> Mapping[str, int]:
+        """Clips of the official list without a file, by split."""
+        table = self.outcome.missing
+        splits = self.job.source.splits
+        return {split: pc.sum(table[SPLIT_PREFIX + split]).as_py() or 0 for split in splits}
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the tars."""
+        return sum(record.tar.bytes for record in self.outcome.records.values() if record.tar)
+
+    @property
+    def reject_ratio(self) -> float:
+        """Share of refused clips among those whose files are there."""
+        return self.refused / max(1, self.stored + self.refused)
+
+    @property
+    def exit_code(self) -> int:
+        """1 when too many clips were refused."""
+        return int(self.reject_ratio > self.max_reject_ratio)
+
+    @property
+    def clips_per_second(self) -> float | None:
+        """Clips decoded a second; None when nothing was to be done."""
+        return self.outcome.clips / self.outcome.seconds if self.outcome.clips else None
+
+    def text(self) -> str:
+        """The summary, one line a fact; the last ones say what is wrong or not yet done."""
+        folder, records = self.job.folder, self.outcome.records
+        part = "" if self.job.part is None else " part {}/{}".format(*self.job.part)
+        lines = [
+            f"{self.job.source.benchmark}{part}: {count(self.stored, 'clip')} stored, "
+            f"{self.refused:,} refused, {len(self.outcome.missing):,} missing",
+            f"shards: {len(self.outcome.made):,} made, {self._reused:,} reused; {self._speed()}",
+            f"size: {self.bytes / 1e6:,.1f} MB, {self._per_clip():.3f} MB a clip, in {folder}",
+        ]
+        if self.refused:
+            reasons = ", ".join(f"{number:,} {reason}" for reason, number in self.rejects.items())
+            lines.append(f"refused: {reasons}{self._listed(REJECTS)}")
+        if len(self.outcome.missing):
+            splits = ", ".join(f"{split} {number:,}" for split, number in self.missing.items())
+            lines.append(f"missing: {splits}{self._listed(MISSING)}")
+        lines += [f"note: {note}" for note in self.job.source.notes]
+        if self.outcome.info is None:
+            wanted = len(self.job.plan.shards)
+            lines.append(
+                f"the set is not complete: {len(records):,} of {wanted:,} shards are of this part; "
+                "the part that ends last writes the tables, as does a run without --part"
+            )
+        if self.exit_code:
+            lines.append(
+                f"failed: {self.reject_ratio:.1%} of the clips were refused, more than "
+                f"--max-reject-ratio {self.max_reject_ratio:g} allows; what is good is kept"
+            )
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Counts, sizes (bytes), seconds, and what the set is known by."""
+        info, outcome = self.outcome.info, self.outcome
+        return {
+            "dataset": self.job.source.benchmark,
+            "folder": str(self.job.folder),
+            "part": None if self.job.part is None else "{}/{}".format(*self.job.part),
+            "complete": info is not None and info.complete,
+            "identity": None if info is None else info.identity,
+            "fingerprint": self.job.fingerprint,
+            "settings": dict(self.job.plan.header.settings),
+            "clips": {
+                "official": len(self.job.source.clips),
+                "stored": self.stored,
+                "refused": self.refused,
+                "missing": len(outcome.missing),
+            },
+            "rejects": dict(self.rejects),
+            "reject_ratio": self.reject_ratio,
+            "max_reject_ratio": self.max_reject_ratio,
+            "missing": dict(self.missing),
+            "shards": {
+                "planned": len(self.job.names),
+                "made": len(outcome.made),
+                "reused": self._reused,
+            },
+            "bytes": self.bytes,
+            "bytes_per_clip": self._per_clip() * 1e6,
+            "seconds": outcome.seconds,
+            "clips_decoded": outcome.clips,
+            "clips_per_second": self.clips_per_second,
+            "notes": list(self.job.source.notes),
+        }
+
+    @property
+    def _reused(self) -> int:
+        return len(set(self.outcome.records) - set(self.outcome.made))
+
+    def _per_clip(self) -> float:
+        return self.bytes / 1e6 / max(1, self.stored)
+
+    def _speed(self) -> str:
+        if self.clips_per_second is None:
+            return "nothing was to be done"
+        clips = count(self.outcome.clips, "clip")
+        return f"{clips} in {self.outcome.seconds:,.1f} s, {self.clips_per_second:.1f} clips/s"
+
+    def _listed(self, file: str) -> str:
+        return f" ({self.job.folder / file})" if self.outcome.info is not None else ""
+
+
+def parse_part(text: str | None) -> tuple[int, int] | None:
+    """``"2/8"`` as (2, 8); UserError for anything that is no part."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise UserError(f"--part {text} is none: write I/N, from 1/N to N/N")
+    return int(found[1]), int(found[2])
