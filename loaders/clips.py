@@ -1,0 +1,154 @@
+"""The public loader: a store, a subset and views in; batches on the device out.
+
+::
+
+    with ClipLoader(store, subset, TrainViews(), 32, seed=1, device="cuda") as loader:
+        for batch in loader.epoch(0):
+            model(batch.clips, batch.labels)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import Literal
+
+import torch
+
+from loaders.cpu import CpuBackend
+from loaders.plan import Planner
+from loaders.views import Views
+from manifests.errors import UserError
+from shards.store import ShardStore
+from shards.subsets import Subset
+
+BackendName = Literal["auto", "cpu", "dali"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B videos, each seen in one or more views.
+
+    ``clips`` float32 (B * views, T, 3, S, S) on the device, normalised, the views of one video
+    after another, crops outside, clips inside. ``labels`` int64 (B,) on the device, local labels of
+    the subset. ``rows`` int64 (B,) on the device, official rows; padding, at the end of an
+    evaluation only, has row -1, label 0 and zeros for pixels.
+    """
+
+    clips: torch.Tensor
+    labels: torch.Tensor
+    rows: torch.Tensor
+    views: int
+
+
+class ClipLoader:
+    """Batches of a subset for one rank, the same ones whatever reads them and wherever it starts.
+
+    store, subset: the shards and the clips among them. views: ``TrainViews`` gives shuffled global
+    batches of ``batch`` clips, shared evenly by the ranks, the last short one dropped;
+    ``TestViews`` gives every clip exactly once over all ranks, ``batch`` videos per rank and step,
+    the same number of steps on each rank. seed: order and augmentation. rank, world: this rank of
+    so many. device: where batches end up. backend: ``dali`` decodes with NVIDIA DALI, ``cpu`` with
+    libjpeg-turbo and OpenCV, ``auto`` takes DALI on a GPU where it is installed. threads: how many
+    clips are read and decoded at once; they live until ``close``.
+
+    Raises UserError when the subset does not fit the store or the batch, or a backend is missing.
+    """
+
+    def __init__(
+        self,
+        store: ShardStore,
+        subset: Subset,
+        views: Views,
+        batch: int,
+        *,
+        seed: int = 1,
+        rank: int = 0,
+        world: int = 1,
+        device: str | torch.device = "cpu",
+        backend: BackendName = "auto",
+        threads: int = 2,
+    ) -> None:
+        self._planner = Planner(store, subset, views, batch, seed=seed, rank=rank, world=world)
+        self._device = torch.device(device)
+        self.steps_per_epoch = self._planner.steps
+        self.identity = self._planner.identity
+        self.backend, self.why = choose(backend, self._device)
+        self._backend = CpuBackend(store, views.size, self._device, threads)
+        self._current: Generator[Batch, None, None] | None = None
+
+    @cached_property
+    def displacement(self) -> int:
+        """Largest distance, in source frames, of a wanted test frame from the stored one shown for
+        it, over the subset; 0 where all frames are stored."""
+        return self._planner.displacement()
+
+    def epoch(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
+        """This rank's batches of an epoch from a step on; any step is as cheap a start as step 0.
+
+        One epoch runs at a time: a new one ends the one before. It may be left early. Raises
+        FrameError, at the batch it belongs to, when a frame is not what was stored.
+        """
+        if not 0 <= start_step <= self.steps_per_epoch:
+            raise ValueError(f"step {start_step} of an epoch of {self.steps_per_epoch}")
+        if self._current is not None:
+            self._current.close()
+        self._current = self._batches(epoch, start_step)
+        return self._current
+
+    def _batches(self, epoch: int, start_step: int) -> Generator[Batch, None, None]:
+        steps = range(start_step, self.steps_per_epoch)
+        plans = (self._planner.step(epoch, step) for step in steps)
+        with contextlib.closing(self._backend.run(plans)) as made:
+            for plan, clips in made:
+                yield Batch(
+                    clips=clips,
+                    labels=torch.from_numpy(plan.labels).to(self._device),
+                    rows=torch.from_numpy(plan.rows).to(self._device),
+                    views=len(clips) // len(plan.rows),
+                )
+
+    def close(self) -> None:
+        """End the running epoch and the threads."""
+        if self._current is not None:
+            self._current.close()
+        self._backend.close()
+
+    def __enter__(self) -> ClipLoader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def choose(backend: BackendName, device: torch.device) -> tuple[str, str]:
+    """The backend that is used and why; UserError when the one asked for cannot be."""
+    installed = _dali_installed()
+    if backend == "dali" and not installed:
+        raise UserError(
+            "backend dali needs NVIDIA DALI: install actionshards[cuda12] or actionshards[cuda13], "
+            "or use backend cpu"
+        )
+    if backend != "auto":
+        return backend, "asked for"
+    if device.type != "cuda":
+        return "cpu", f"batches go to {device.type}, where OpenCV is the faster"
+    if not installed:
+        return "cpu", "DALI is not installed (extras cuda12, cuda13)"
+    return "dali", "batches go to a GPU and DALI is installed"
+
+
+def _dali_installed() -> bool:
+    try:
+        return importlib.util.find_spec("nvidia.dali") is not None
+    except ModuleNotFoundError:
+        return False

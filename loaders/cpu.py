@@ -1,0 +1,128 @@
+"""Pixels of a plan by libjpeg-turbo and OpenCV in threads; runs on any machine.
+
+One task is one clip: its frames are read, each decoded once, cropped and resized to 8 bits, then
+the clip's mean luma is taken where its colours need it and one affine map writes the normalised
+floats into the batch. Tasks of the next steps run while a batch is used; all of them are fixed by
+their plans, so the number of threads changes nothing but time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+import torch
+
+from loaders.colour import LUMA
+from loaders.plan import StepPlan
+from shards.store import ShardStore
+
+AHEAD = 2
+"""Batches in the making beside the one in use."""
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Limits = tuple[Floats, Floats]
+
+
+class CpuBackend:
+    """Makes batches of plans in a pool of threads that lives until ``close``."""
+
+    def __init__(self, store: ShardStore, size: int, device: torch.device, threads: int) -> None:
+        """size: side of the square views, pixels. threads: how many clips are worked on at once."""
+        self._store, self._size, self._device = store, size, device
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="clips")
+
+    def run(
+        self, plans: Iterator[StepPlan]
+    ) -> Generator[tuple[StepPlan, torch.Tensor], None, None]:
+        """Batches (B * views, T, 3, S, S) on the device in the order of the plans.
+
+        Raises what a clip raised, when its batch is due. Leaving early cancels what waits.
+        """
+        waiting: deque[tuple[StepPlan, torch.Tensor, list[Future[None]]]] = deque()
+        try:
+            for plan in plans:
+                waiting.append((plan, *self._start(plan)))
+                if len(waiting) > AHEAD:
+                    yield self._finish(*waiting.popleft())
+            while waiting:
+                yield self._finish(*waiting.popleft())
+        finally:
+            for _, _, tasks in waiting:
+                for task in tasks:
+                    task.cancel()
+
+    def close(self) -> None:
+        """End the threads, after the clips they are at."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self, plan: StepPlan) -> tuple[torch.Tensor, list[Future[None]]]:
+        b, k, t = plan.frames.shape
+        c = plan.geometry.windows.shape[1]
+        shape = (b, c * k, t, 3, self._size, self._size)
+        batch = torch.empty(shape, pin_memory=self._device.type == "cuda")
+        batch[plan.real :] = 0
+        out = batch.numpy()
+        tasks = [self._pool.submit(self._clip, plan, i, out[i]) for i in range(plan.real)]
+        return batch, tasks
+
+    def _finish(
+        self, plan: StepPlan, batch: torch.Tensor, tasks: list[Future[None]]
+    ) -> tuple[StepPlan, torch.Tensor]:
+        for task in tasks:
+            task.result()
+        return plan, batch.flatten(0, 1).to(self._device, non_blocking=True)
+
+    def _clip(self, plan: StepPlan, i: int, out: Floats) -> None:
+        """Fill (C * K, T, 3, S, S), crops outside, clips inside, with clip i of a plan."""
+        wanted, places = np.unique(plan.frames[i], return_inverse=True)
+        jpegs = self._store.read_frames(int(plan.clips[i]), wanted.tolist())
+        pictures = [picture(jpeg, plan, i) for jpeg in jpegs]
+        numbers = places.ravel().tolist()
+        colours, limits = affine(plan, i, [pictures[number] for number in numbers])
+        crops = out.reshape(-1, len(numbers), *out.shape[2:])
+        for crop, (x, y) in zip(crops, plan.geometry.windows[i].tolist(), strict=True):
+            for place, number in zip(crop, numbers, strict=True):
+                view = pictures[number][y : y + self._size, x : x + self._size]
+                paint(view, colours, limits, place)
+
+
+def picture(jpeg: bytes, plan: StepPlan, i: int) -> Bytes:
+    """A frame of clip i decoded, cropped, resized and flipped, uint8 (h, w, 3)."""
+    frame = simplejpeg.decode_jpeg(jpeg, "RGB")
+    x, y, w, h = plan.geometry.boxes[i].tolist()
+    width, height = plan.geometry.resized[i].tolist()
+    part = frame[y : y + h, x : x + w]
+    if (w, h) != (width, height):
+        part = cv2.resize(part, (width, height))
+    return cv2.flip(part, 1) if plan.geometry.flips[i] else part  # type: ignore[no-any-return]
+
+
+def affine(plan: StepPlan, i: int, frames: list[Bytes]) -> tuple[Floats, Limits | None]:
+    """The colour map of clip i, (3, 4), and what its results are cut to, if they need it.
+
+    frames: the T frames of the clip, for its mean luma; looked at only if its contrast changes.
+    """
+    colours, one = plan.colours, slice(i, i + 1)
+    luma = 0.0
+    if colours.about_mean[i]:
+        luma = float(np.mean([cv2.mean(frame)[:3] for frame in frames], axis=0) @ LUMA)
+    offset = colours.offsets(np.array([luma], np.float32), one)
+    limits = colours.limits if colours.cut[i] else None
+    return np.concatenate([colours.matrix[one], offset[..., None]], axis=2)[0], limits
+
+
+def paint(view: Bytes, colours: Floats, limits: Limits | None, out: Floats) -> None:
+    """Colour an 8-bit view (S, S, 3) into floats (3, S, S)."""
+    coloured = cv2.transform(view.astype(np.float32), colours)
+    for channel in range(3):
+        cv2.extractChannel(coloured, channel, dst=out[channel])
+    if limits is not None:
+        low, high = limits
+        np.clip(out, low[:, None, None], high[:, None, None], out=out)

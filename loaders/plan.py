@@ -1,0 +1,197 @@
+"""What a step delivers, decided before a byte is read.
+
+::
+
+    (subset, views, batch, seed, rank, world) --Planner--> step(epoch, s) -> StepPlan
+    StepPlan: which clips, which stored frames, which boxes, flips and colours  --backend--> pixels
+
+Every backend is handed the same plans, and nothing random happens after them. A plan depends on
+seed, epoch, step and official rows alone, so batches are the same for any number of threads,
+after any restart, and (their union) for any number of ranks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from loaders import colour, geometry, order, sampling
+from loaders.draws import row_uniforms
+from loaders.views import TestViews, TrainViews, Views
+from manifests.errors import UserError
+from shards.store import ShardStore
+from shards.subsets import Subset
+
+PLAN_VERSION = 1
+"""Raised when the same seed no longer gives the same batches; older checkpoints are refused."""
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """One batch of B clips of one rank; padding comes last and has clip -1, row -1 and label 0.
+
+    ``clips`` (B,) positions in the store; ``rows`` (B,) official rows; ``labels`` (B,) local
+    labels; ``frames`` (B, K, T) positions among the stored frames. ``geometry`` and ``colours``
+    hold what is done to the frames of each clip; entries of padding mean nothing.
+    """
+
+    clips: Integers
+    rows: Integers
+    labels: Integers
+    frames: Integers
+    geometry: geometry.Geometry
+    colours: colour.Colours
+
+    @property
+    def real(self) -> int:
+        """Clips that are not padding; they come first."""
+        return int((self.clips >= 0).sum())
+
+
+class Planner:
+    """Plans of one rank's share of the epochs of a subset."""
+
+    def __init__(
+        self,
+        store: ShardStore,
+        subset: Subset,
+        views: Views,
+        batch: int,
+        *,
+        seed: int,
+        rank: int,
+        world: int,
+    ) -> None:
+        """See ClipLoader for the arguments and what is refused."""
+        subset.check(store)
+        self.store, self.subset, self.views = store, subset, views
+        self.batch, self.seed, self.rank, self.world = batch, seed, rank, world
+        _check_share(subset, views, batch, rank, world)
+        self._clips = store.index_of(subset.rows)
+        self._labels = subset.labels(store)
+        self._order = lru_cache(maxsize=2)(self._epoch_order)
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch, the same on every rank."""
+        n = len(self.subset)
+        if isinstance(self.views, TrainViews):
+            return order.training_steps(n, self.batch)
+        return order.evaluation_steps(n, self.batch, self.world)
+
+    @property
+    def identity(self) -> str:
+        """Hash of all that decides the global batches: a state saved under another is refused."""
+        content = {
+            "plan": PLAN_VERSION,
+            "kind": type(self.views).__name__,
+            "views": asdict(self.views),
+            "subset": self.subset.hash,
+            "seed": self.seed,
+            "batch": self.batch,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def step(self, epoch: int, step: int) -> StepPlan:
+        """The batch of a step; any step costs the same."""
+        n, share = len(self.subset), (self.rank, self.world)
+        if isinstance(self.views, TrainViews):
+            places = order.training_slice(self._order(epoch), step, self.batch, *share)
+            return self._training(epoch, places, self.views)
+        places = order.evaluation_slice(n, step, self.batch, *share)
+        return self._test(places, self.views)
+
+    def displacement(self) -> int:
+        """Largest distance, in source frames, of a frame of the subset's test grid from the stored
+        frame that stands for it; training views are measured by the grid of one clip."""
+        store = self.store
+        stored, of = store.frame_counts[self._clips], store.source_frame_counts[self._clips]
+        thinned = self._clips[stored < of]
+        parts = [
+            self._displacement(part) for part in np.array_split(thinned, len(thinned) // 4096 + 1)
+        ]
+        return max(parts)
+
+    def _displacement(self, clips: Integers) -> int:
+        if not len(clips):
+            return 0
+        counts = self.store.source_frame_counts[clips].astype(np.int64)
+        wanted = sampling.test_frames(counts, self.views.frames, self.views.clips)
+        begins = self.store.frame_ends[clips].astype(np.int64)
+        found = self._stored(clips, wanted) + begins[:, None, None]
+        return int(np.abs(self.store.frame_numbers[found].astype(np.int64) - wanted).max())
+
+    def _epoch_order(self, epoch: int) -> Integers:
+        return order.epoch_order(self.seed, epoch, len(self.subset))
+
+    def _training(self, epoch: int, places: Integers, views: TrainViews) -> StepPlan:
+        clips, rows = self._clips[places], self.subset.rows[places]
+
+        def draws(purpose: str, slots: int) -> npt.NDArray[np.float64]:
+            return row_uniforms(self.seed, epoch, purpose, rows, slots)
+
+        counts = self.store.source_frame_counts[clips].astype(np.int64)
+        wanted = sampling.training_frames(counts, draws("frames", views.frames))
+        crops = draws("crop", geometry.CROP_SLOTS + 1)
+        return StepPlan(
+            clips=clips,
+            rows=rows,
+            labels=self._labels[places],
+            frames=self._stored(clips, wanted[:, None, :]),
+            geometry=geometry.training_geometry(*self._sizes(clips), crops, views),
+            colours=colour.training_colours(draws("colour", colour.COLOUR_SLOTS), views),
+        )
+
+    def _test(self, places: Integers, views: TestViews) -> StepPlan:
+        padding = places < 0
+        clips = self._clips[places]
+        counts = self.store.source_frame_counts[clips].astype(np.int64)
+        wanted = sampling.test_frames(counts, views.frames, views.clips)
+        return StepPlan(
+            clips=np.where(padding, -1, clips),
+            rows=np.where(padding, -1, self.subset.rows[places]),
+            labels=np.where(padding, 0, self._labels[places]),
+            frames=self._stored(clips, wanted),
+            geometry=geometry.test_geometry(*self._sizes(clips), views),
+            colours=colour.plain_colours(len(clips), views.statistics),
+        )
+
+    def _sizes(self, clips: Integers) -> tuple[Integers, Integers]:
+        store = self.store
+        return store.widths[clips].astype(np.int64), store.heights[clips].astype(np.int64)
+
+    def _stored(self, clips: Integers, wanted: Integers) -> Integers:
+        """Positions of the stored frames nearest to the wanted ones, (B, K, T)."""
+        store = self.store
+        begins = store.frame_ends[clips].astype(np.int64)
+        ends = store.frame_ends[clips + 1].astype(np.int64)
+        if (ends - begins == store.source_frame_counts[clips]).all():
+            return wanted  # every source frame is stored, at the place of its number
+        return sampling.nearest_stored(store.frame_numbers, begins, ends, wanted)
+
+
+def _check_share(subset: Subset, views: Views, batch: int, rank: int, world: int) -> None:
+    if not 0 <= rank < world:
+        raise UserError(f"rank {rank} is not among {world} ranks")
+    if batch < 1:
+        raise UserError(f"batch {batch}: at least 1 clip")
+    if not len(subset):
+        raise UserError(f"subset {subset.name} holds no clip")
+    if isinstance(views, TestViews):
+        return
+    if batch % world:
+        raise UserError(
+            f"a batch of {batch} cannot be shared by {world} ranks: use a multiple of {world}"
+        )
+    if len(subset) < batch:
+        raise UserError(
+            f"subset {subset.name} holds {len(subset)} clips, less than one batch of {batch}: "
+            f"lower the batch to {len(subset)} or less"
+        )
