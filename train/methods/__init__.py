@@ -1,0 +1,59 @@
+"""Methods of adapting a backbone, by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from manifests.errors import UserError
+from train.methods.full import Full
+from train.methods.method import Method, ZeroShot
+from train.methods.msta import MSTA
+from train.methods.options import FullOptions, MSTAOptions, Options, ZeroShotOptions
+from train.models.viclip import ViCLIP
+
+__all__ = [
+    "METHODS",
+    "FullOptions",
+    "MSTAOptions",
+    "Method",
+    "Options",
+    "ZeroShotOptions",
+    "build_method",
+    "default_options",
+]
+
+_DEFAULTS: Final[Mapping[str, Options]] = {
+    "msta": MSTAOptions(),
+    "full": FullOptions(),
+    "zero-shot": ZeroShotOptions(),
+}
+METHODS: Final = tuple(_DEFAULTS)
+
+
+def default_options(method: str, **changes: Any) -> Options:
+    """Options of a method with some of them changed; UserError when there is no such method."""
+    if method not in _DEFAULTS:
+        near = difflib.get_close_matches(method, METHODS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"there is no method {method!r}: use one of {', '.join(METHODS)}{hint}")
+    return replace(_DEFAULTS[method], **changes)
+
+
+def build_method(method: str, backbone: ViCLIP, options: Options, seed: int) -> Method:
+    """The method on a backbone, which it takes over: what trains has `requires_grad` now.
+
+    seed: decides the first values of what is added. Raises UserError when options and backbone
+    do not fit.
+    """
+    if isinstance(options, MSTAOptions):
+        built: Method = MSTA(backbone, options, seed)
+    elif isinstance(options, FullOptions):
+        built = Full(backbone, options)
+    else:
+        built = ZeroShot(backbone)
+    if type(options) is not type(default_options(method)):
+        raise UserError(f"{type(options).__name__} are no options of {method}")
+    return built

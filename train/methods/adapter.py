@@ -1,0 +1,127 @@
+"""The adapters of one pair of blocks (eqs. 11 to 13).
+
+::
+
+    vision   h = relu(W_s relu(W_d^v u))      A = W_us h + W_ut * h      u (B, 1 + P·T, 768)
+    text     h = relu(W_s relu(W_d^t u))      A = W_u^t h                u (C, L, 512)
+                      ^ the same layer
+
+`*` is a convolution over time, alone for each patch and each group of channels. Its weight has the
+shape of a 3-D one, `(768, m / groups, 3, 1, 1)`; having no extent in space it is computed as a 1-D
+one. The class token has no time: the convolution leaves it out (or sees a clip of one frame).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from train.methods.dropout import KeyedDropout
+from train.methods.options import MSTAOptions
+from train.models.transformer import Linear
+
+TAPS = 3  # frames the convolution sees: before, now, after
+
+
+class TemporalUp(nn.Module):
+    """The convolution over time, from `mid` channels to `width`."""
+
+    def __init__(self, mid: int, width: int, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+        self.weight = nn.Parameter(torch.empty(width, mid // groups, TAPS, 1, 1))
+        self.bias = nn.Parameter(torch.empty(width))
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        """Patches over time `(B, P, T, m)` to `(B, P, T, W)`; beyond the ends there is zero."""
+        line = h.flatten(0, 1).transpose(1, 2)  # (B·P, m, T)
+        weight = self.weight.flatten(2)
+        found = F.conv1d(line, weight, self.bias, padding=TAPS // 2, groups=self.groups)
+        return found.transpose(1, 2).reshape(*h.shape[:3], -1)
+
+    def untouched(self, x: torch.Tensor) -> torch.Tensor:
+        """x itself, with exact zeros as the gradient of this layer, which took no part in it."""
+        found: torch.Tensor = _Untouched.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
+        return found
+
+
+class _Untouched(torch.autograd.Function):
+    """Ties parameters to a value that does not depend on them.
+
+    Their gradients are then zeros instead of none, as they are when everything is computed; ranks
+    that wait for each other's gradients need them.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
+    ) -> torch.Tensor:
+        ctx.save_for_backward(weight, bias)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        weight, bias = ctx.saved_tensors
+        return gradients[0], torch.zeros_like(weight), torch.zeros_like(bias)
+
+
+class TowerAdapter(nn.Module):
+    """One tower's share: down, dropout, up; in the vision tower with `temporal_up`."""
+
+    def __init__(
+        self,
+        tower: Literal["vision", "text"],
+        number: int,
+        width: int,
+        options: MSTAOptions,
+    ) -> None:
+        super().__init__()
+        mid = options.mid
+        self.down = nn.Sequential(Linear(width, mid), nn.ReLU())
+        self.dropout = KeyedDropout(options.dropout, tower, number)
+        self.dropout_place = options.dropout_place
+        self.up = Linear(mid, width)
+        self.temporal_up: TemporalUp | None = None
+        self.class_temporal = options.class_temporal
+        if tower == "vision" and options.temporal:
+            self.temporal_up = TemporalUp(mid, width, options.groups or mid)
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        shared: nn.Module | None,
+        patches: int,
+        rows: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """`(B, N, W)` to the same shape; `rows` as in `train.models.transformer.Step`.
+
+        shared: the layer both towers use. patches: of one frame (P), for the vision tower.
+        """
+        h = self.down(x)
+        if self.dropout_place == "down":
+            h = self.dropout(h, rows)
+        if shared is not None:
+            h = shared(h)
+        if self.dropout_place == "shared":
+            h = self.dropout(h, rows)
+        out: torch.Tensor = self.up(h)
+        return out if self.temporal_up is None else self._in_time(out, h, patches, self.temporal_up)
+
+    def _in_time(
+        self, out: torch.Tensor, h: torch.Tensor, patches: int, temporal_up: TemporalUp
+    ) -> torch.Tensor:
+        """Add what the convolution makes of `h` to `out`."""
+        terms = []
+        if self.class_temporal == "single_frame":
+            terms.append(temporal_up(h[:, None, :1])[:, 0])
+        else:
+            terms.append(torch.zeros_like(out[:, :1]))
+        if h.shape[1] > 1:
+            over_time = temporal_up(h[:, 1:].reshape(len(h), patches, -1, h.shape[2]))
+            terms.append(over_time.flatten(1, 2))
+        elif self.class_temporal == "none":
+            return temporal_up.untouched(out)
+        return out + torch.cat(terms, dim=1)

@@ -1,0 +1,154 @@
+"""MSTA: adapters beside whole blocks of both towers, a layer of each pair shared.
+
+::
+
+    block j of a tower     y = E_j(x) + lambda · A_j(ln_1(x))              (eqs. 8, 10)
+
+The adapter reads the block's input, behind the block's own frozen norm, and is added once, after
+attention and MLP. Blocks are counted from 1; where the towers differ in depth, pairs are formed
+from the top, and numbers are those of the deeper tower.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from manifests.errors import UserError
+from train.methods.adapter import TowerAdapter
+from train.methods.method import Method
+from train.methods.options import MSTAOptions
+from train.models.config import ViCLIPConfig
+from train.models.transformer import Block, Linear, token_at
+from train.models.viclip import ViCLIP
+
+
+class MSTA(Method):
+    """Adapters are the only thing that trains."""
+
+    def __init__(self, backbone: ViCLIP, options: MSTAOptions, seed: int) -> None:
+        """seed: decides the adapters' first values, the same on every rank.
+
+        Raises UserError when the options do not fit the backbone.
+        """
+        super().__init__(backbone)
+        config = backbone.config
+        check_options(options, config)
+        self.options = options
+        depth = max(config.vision.blocks, config.text.blocks)
+        self.above_vision = depth - config.vision.blocks
+        self.above_text = depth - config.text.blocks
+        pairs = range(options.blocks[0], options.blocks[1] + 1)
+        self.visual_adapter, self.text_adapter = nn.ModuleDict(), nn.ModuleDict()
+        self.shared_adapter = nn.ModuleDict()
+        for pair in pairs:
+            if options.towers != "text" and pair > self.above_vision:
+                adapter = TowerAdapter("vision", pair, config.vision.width, options)
+                self.visual_adapter[str(pair)] = adapter
+            if options.towers != "vision" and pair > self.above_text:
+                adapter = TowerAdapter("text", pair, config.text.width, options)
+                self.text_adapter[str(pair)] = adapter
+            if options.shared:
+                layer = nn.Sequential(Linear(options.mid, options.mid), nn.ReLU())
+                self.shared_adapter[str(pair)] = layer
+        self._initialise(seed)
+
+    @torch.no_grad()
+    def _initialise(self, seed: int) -> None:
+        """Kaiming normal by fan-out, also for the ways up; biases 0."""
+        generator = torch.Generator().manual_seed(seed)
+        for name, parameter in self.named_parameters():
+            if name.startswith("backbone."):
+                continue
+            if parameter.ndim == 1:
+                parameter.zero_()
+            elif not parameter.is_meta:
+                fan_out = parameter.shape[0] * math.prod(parameter.shape[2:])
+                parameter.normal_(0.0, math.sqrt(2 / fan_out), generator=generator)
+
+    @property
+    def frozen_text_blocks(self) -> int:
+        """Text blocks below the first one with an adapter."""
+        adapted = [int(pair) for pair in self.text_adapter]
+        if not adapted:
+            return len(self.backbone.text_encoder.transformer.resblocks)
+        return min(adapted) - self.above_text - 1
+
+    def vision_step(
+        self, number: int, block: Block, x: torch.Tensor, rows: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Output of vision block `number` with its adapter."""
+        return self._step(self.visual_adapter, number + self.above_vision, block, x, rows)
+
+    def text_step(
+        self, number: int, block: Block, x: torch.Tensor, rows: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Output of text block `number` with its adapter."""
+        return self._step(self.text_adapter, number + self.above_text, block, x, rows)
+
+    def _step(
+        self,
+        adapters: nn.ModuleDict,
+        pair: int,
+        block: Block,
+        x: torch.Tensor,
+        rows: torch.Tensor | None,
+    ) -> torch.Tensor:
+        normed = block.ln_1(x)
+        out: torch.Tensor = block(x, normed, rows)
+        if str(pair) not in adapters:
+            return out
+        source = normed if self.options.input_norm == "ln_1" else x
+        source = source if rows is None else token_at(source, rows)
+        shared = self.shared_adapter[str(pair)] if self.options.shared else None
+        scale = self.options.scale
+        patches = self.backbone.config.vision.patches
+        alone = self.options.gradient_scaling and scale > 0
+        read = _scaled(source, 1.0, scale) if alone else source
+        added: torch.Tensor = adapters[str(pair)](read, shared, patches, rows)
+        return out + (_scaled(added, scale, 1.0) if alone else scale * added)
+
+
+def _scaled(x: torch.Tensor, factor: float, backward: float) -> torch.Tensor:
+    found: torch.Tensor = _Scaled.apply(x, factor, backward)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Scaled(torch.autograd.Function):
+    """Multiplication by one factor on the way forward and by another on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, factor: float, backward: float) -> torch.Tensor:
+        ctx.factor = backward
+        return x.view_as(x) if factor == 1 else x * factor
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        gradient = gradients[0]
+        return gradient if ctx.factor == 1 else gradient * ctx.factor, None, None
+
+
+def check_options(options: MSTAOptions, config: ViCLIPConfig) -> None:
+    """Refuse widths and blocks that the backbone cannot have."""
+    first, last = options.blocks
+    depth = max(config.vision.blocks, config.text.blocks)
+    if not 1 <= first <= last <= depth:
+        raise UserError(
+            f"adapters in blocks {first} to {last} of a backbone with {depth}: "
+            f"say --blocks FIRST LAST between 1 and {depth}"
+        )
+    if options.mid < 1 or not 0 <= options.dropout < 1 or options.scale < 0:
+        raise UserError(
+            f"mid {options.mid}, dropout {options.dropout}, scale {options.scale}: "
+            "at least 1, from 0 to below 1, at least 0"
+        )
+    width, groups = config.vision.width, options.groups or options.mid
+    if options.temporal and options.towers != "text" and (width % groups or options.mid % groups):
+        common = math.gcd(width, options.mid)
+        raise UserError(
+            f"a convolution of {groups} groups from {options.mid} to {width} channels: groups must "
+            f"divide both; say --mid with a divisor of {width}, or --groups {common}"
+        )

@@ -1,0 +1,58 @@
+"""What each method can be told, with its defaults.
+
+The words become options of the command line as they stand. Open points of the paper that an option
+settles are listed in `README.md` beside this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class MSTAOptions:
+    """Multi-modal spatio-temporal adapters."""
+
+    mid: int = 256
+    """Width of the adapters (m)."""
+    blocks: tuple[int, int] = (1, 12)
+    """First and last block with adapters, counted from 1."""
+    scale: float = 0.005
+    """Weight of the adapters' output (lambda); 0 is the frozen model."""
+    dropout: float = 0.1
+    """Share of adapter channels dropped in training."""
+    towers: Literal["both", "vision", "text"] = "both"
+    """Towers with adapters."""
+    shared: bool = True
+    """A layer between down and up that both towers share; without it, its ReLU goes too."""
+    input_norm: Literal["ln_1", "none"] = "ln_1"
+    """What adapters read: the block's input behind its first norm, or as it is."""
+    temporal: bool = True
+    """The convolution over time in the vision adapters."""
+    class_temporal: Literal["none", "single_frame"] = "none"
+    """What it does to the class token: nothing, or what it would to a clip of one frame."""
+    groups: int | None = None
+    """Groups of that convolution; by default one a channel (m), which must divide the width."""
+    dropout_place: Literal["shared", "down"] = "shared"
+    """Dropout after the shared layer, or before it, after the way down."""
+    gradient_scaling: bool = True
+    """Adapters' gradients divided by lambda, as if it were 1 for them alone."""
+
+
+@dataclass(frozen=True)
+class FullOptions:
+    """Everything is trained."""
+
+    token_table: bool = False
+    """Train the table of token embeddings too."""
+    temperature: bool = False
+    """Train the temperature too."""
+
+
+@dataclass(frozen=True)
+class ZeroShotOptions:
+    """Nothing is trained."""
+
+
+Options = MSTAOptions | FullOptions | ZeroShotOptions
