@@ -6,11 +6,13 @@ Exit codes: 0 done, 1 refused or failed (one line on stderr), 2 wrong words, 130
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from manifests.errors import UserError
@@ -49,32 +51,52 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns its exit code."""
+    """Run one command line; returns its exit code, or leaves with 2 when its words are wrong."""
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help"):
-        print(_overview())
+        _show(_overview())
         return 0 if words else 2
     name, rest = words[0], words[1:]
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        print(f"prep: no command {name!r}; {hint}there are {', '.join(COMMANDS)}", file=sys.stderr)
-        return 2
-    as_json = "--json" in rest
+        return _refuse("prep", f"no command {name!r}; {hint}there are {', '.join(COMMANDS)}", 2)
     try:
         command = _parse(name, [word for word in rest if word != "--json"])
         report = command.run()
-        print(json.dumps(report.as_dict(), indent=1) if as_json else report.text(), flush=True)
-        return report.exit_code
     except UserError as error:
-        print(f"prep {name}: {error}", file=sys.stderr)
-        return 1
+        return _refuse(f"prep {name}", str(error), 1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        why = (error.strerror or str(error)).lower()
+        return _refuse(f"prep {name}", f"{error.filename}: {why}; mend that and run again", 1)
     except KeyboardInterrupt:
-        print(f"prep {name}: interrupted; what is finished is kept", file=sys.stderr)
-        return 130
+        return _refuse(f"prep {name}", "interrupted; what is finished is kept", 130)
+    _show(json.dumps(report.as_dict(), indent=1) if "--json" in rest else report.text())
+    return report.exit_code
+
+
+def _refuse(who: str, why: str, code: int) -> int:
+    print(f"{who}: {' '.join(why.split())}", file=sys.stderr)
+    return code
+
+
+def _show(text: str) -> None:
+    with _reader_may_leave():
+        print(text)
+
+
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Print in here: a reader (head, a pager) that has seen enough is no failure."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
-        sys.stdout = None  # nobody reads on: no complaint at exit either
-        return 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parse(name: str, words: Sequence[str]) -> Command:
@@ -82,15 +104,17 @@ def _parse(name: str, words: Sequence[str]) -> Command:
 
     module, attribute, summary = COMMANDS[name]
     kind: Any = getattr(importlib.import_module(module), attribute)
-    # tyro leaves with code 2 and a message of its own when the words are wrong.
-    command: Command = tyro.cli(
-        kind,
-        args=list(words),
-        prog=f"prep {name}",
-        description=summary + " (--json: for programs)",
-        config=(tyro.conf.FlagCreatePairsOff,),  # --allow-fewer without a --no-allow-fewer
-    )
-    return command
+    # tyro prints help and leaves with code 0, or what is wrong with the words and leaves with 2.
+    with _reader_may_leave():
+        command: Command = tyro.cli(
+            kind,
+            args=list(words),
+            prog=f"prep {name}",
+            description=summary + " (--json: for programs)",
+            config=(tyro.conf.FlagCreatePairsOff,),  # --allow-fewer without a --no-allow-fewer
+        )
+        return command
+    sys.exit(0)  # help that nobody read to its end
 
 
 def _overview() -> str:
