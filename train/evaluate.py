@@ -29,10 +29,21 @@ VIEWS_AT_ONCE = 32
 class EvaluationBatch(Protocol):
     """What the loader yields: `views` clips a video, video-major; padding has row -1."""
 
-    clips: torch.Tensor
-    labels: torch.Tensor
-    rows: torch.Tensor
-    views: int
+    @property
+    def clips(self) -> torch.Tensor:
+        """`(B·V, T, 3, H, W)`."""
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """`(B,)`, places among the candidates."""
+
+    @property
+    def rows(self) -> torch.Tensor:
+        """`(B,)`, official rows, -1 for padding."""
+
+    @property
+    def views(self) -> int:
+        """V."""
 
 
 def videos_per_step(asked: int, views: int) -> int:

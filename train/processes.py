@@ -19,7 +19,8 @@ from pathlib import Path
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
-_GRACE_S = 60.0  # for saving a state after a signal, before the hard end
+_PATIENCE_S = 5.0  # a rank failed: the others leave by themselves, or are asked to
+_GRACE_S = 60.0  # … or are ended
 
 
 def leave_with_launcher() -> None:
@@ -100,18 +101,16 @@ def _free_port() -> int:
 
 
 def _wait(ranks: Sequence[subprocess.Popen[bytes]]) -> int:
-    """Wait for all; when one fails, the others get a while to leave and are then ended."""
-    deadline = float("inf")
-    first = 0
+    """Wait for all; when one fails, the others are given a while to leave by themselves."""
+    first, failed_at, ended = 0, float("inf"), False
     while any(process.poll() is None for process in ranks):
-        codes = [process.poll() for process in ranks]
-        failed = [code for code in codes if code]
-        if failed and not first:
-            first = failed[0]
-            deadline = time.monotonic() + _GRACE_S
-        if time.monotonic() > deadline:
+        first = first or next((process.returncode for process in ranks if process.returncode), 0)
+        failed_at = min(failed_at, time.monotonic()) if first else failed_at
+        waited = time.monotonic() - failed_at
+        if waited > _GRACE_S or (waited > _PATIENCE_S and not ended):
             for process in ranks:
-                process.kill()
+                process.kill() if waited > _GRACE_S else process.terminate()
+            ended = True
         time.sleep(0.05)
     first = first or next((process.returncode for process in ranks if process.returncode), 0)
-    return first if first > 0 else (1 if first else 0)
+    return first if first >= 0 else 1

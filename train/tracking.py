@@ -9,6 +9,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from accelerate import Accelerator
 from accelerate.tracking import GeneralTracker, on_main_process
 from tqdm import tqdm
 
@@ -57,9 +58,13 @@ def trim_log(path: Path, updates: int) -> None:
 
 
 class Pace:
-    """Clips per second and the share of time spent waiting for data."""
+    """Clips per second and the share of time spent waiting for data.
 
-    def __init__(self, window: int = 50) -> None:
+    earlier: seconds that the stopped runs before this one spent.
+    """
+
+    def __init__(self, earlier: float = 0.0, window: int = 50) -> None:
+        self._earlier = earlier
         self._recent: deque[tuple[float, int]] = deque(maxlen=window)
         self.clips = 0
         self.waited = 0.0
@@ -80,6 +85,11 @@ class Pace:
         self.seconds += spent
 
     @property
+    def total(self) -> float:
+        """Seconds spent training, in the runs before this one too."""
+        return self._earlier + self.seconds
+
+    @property
     def rate(self) -> float:
         """Clips per second of the last updates."""
         spent = sum(seconds for seconds, _ in self._recent)
@@ -91,9 +101,9 @@ class Pace:
         return self.waited / self.seconds if self.seconds else 0.0
 
 
-def progress_line(total: int, done: int, show: bool) -> tqdm[Any]:
+def progress_line(total: int, done: int, accelerator: Accelerator) -> tqdm[Any]:
     """Progress of the updates; silent on other ranks and where nobody looks."""
-    quiet = not show or not sys.stderr.isatty()
+    quiet = not accelerator.is_main_process or not sys.stderr.isatty()
     bar: tqdm[Any] = tqdm(
         total=total, initial=done, unit="update", disable=quiet, dynamic_ncols=True
     )

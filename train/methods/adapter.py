@@ -7,8 +7,9 @@
                       ^ the same layer
 
 `*` is a convolution over time, alone for each patch and each group of channels. Its weight has the
-shape of a 3-D one, `(768, m / groups, 3, 1, 1)`; having no extent in space it is computed as a 1-D
-one. The class token has no time: the convolution leaves it out (or sees a clip of one frame).
+shape of a 3-D one, `(768, m / groups, 3, 1, 1)`, but no extent in space: the plane of patches and
+frames is all it needs, and tokens lie in memory as that plane already. The class token has no
+time: the convolution leaves it out (or sees a clip of one frame).
 """
 
 from __future__ import annotations
@@ -37,10 +38,12 @@ class TemporalUp(nn.Module):
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         """Patches over time `(B, P, T, m)` to `(B, P, T, W)`; beyond the ends there is zero."""
-        line = h.flatten(0, 1).transpose(1, 2)  # (B·P, m, T)
-        weight = self.weight.flatten(2)
-        found = F.conv1d(line, weight, self.bias, padding=TAPS // 2, groups=self.groups)
-        return found.transpose(1, 2).reshape(*h.shape[:3], -1)
+        # Channels stay last: several times faster than a 1-D convolution, which needs them before
+        # the frames, and copies for that.
+        plane = h.permute(0, 3, 1, 2)
+        weight = self.weight[..., 0].transpose(2, 3)  # (W, m / groups, 1, 3)
+        found = F.conv2d(plane, weight, self.bias, padding=(0, TAPS // 2), groups=self.groups)
+        return found.permute(0, 2, 3, 1)
 
     def untouched(self, x: torch.Tensor) -> torch.Tensor:
         """x itself, with exact zeros as the gradient of this layer, which took no part in it."""

@@ -107,28 +107,44 @@ class MSTA(Method):
         scale = self.options.scale
         patches = self.backbone.config.vision.patches
         alone = self.options.gradient_scaling and scale > 0
-        read = _scaled(source, 1.0, scale) if alone else source
+        read = _weakened(source, scale) if alone else source
         added: torch.Tensor = adapters[str(pair)](read, shared, patches, rows)
-        return out + (_scaled(added, scale, 1.0) if alone else scale * added)
+        return _strengthened(out, added, scale) if alone else torch.add(out, added, alpha=scale)
 
 
-def _scaled(x: torch.Tensor, factor: float, backward: float) -> torch.Tensor:
-    found: torch.Tensor = _Scaled.apply(x, factor, backward)  # type: ignore[no-untyped-call]
+class _Weakened(torch.autograd.Function):
+    """x itself; its gradient times a factor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, factor: float) -> torch.Tensor:
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return gradients[0] * ctx.factor, None
+
+
+class _Strengthened(torch.autograd.Function):
+    """x + factor · y; the gradient of y is as if the factor were 1."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, y: torch.Tensor, factor: float) -> torch.Tensor:
+        return torch.add(x, y, alpha=factor)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
+        return gradients[0], gradients[0], None
+
+
+def _weakened(x: torch.Tensor, factor: float) -> torch.Tensor:
+    found: torch.Tensor = _Weakened.apply(x, factor)  # type: ignore[no-untyped-call]
     return found
 
 
-class _Scaled(torch.autograd.Function):
-    """Multiplication by one factor on the way forward and by another on the way back."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, factor: float, backward: float) -> torch.Tensor:
-        ctx.factor = backward
-        return x.view_as(x) if factor == 1 else x * factor
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        gradient = gradients[0]
-        return gradient if ctx.factor == 1 else gradient * ctx.factor, None, None
+def _strengthened(x: torch.Tensor, y: torch.Tensor, factor: float) -> torch.Tensor:
+    found: torch.Tensor = _Strengthened.apply(x, y, factor)  # type: ignore[no-untyped-call]
+    return found
 
 
 def check_options(options: MSTAOptions, config: ViCLIPConfig) -> None:

@@ -8,7 +8,9 @@ nothing. Each field's text is its help on the command line, where all groups are
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from tyro.constructors import PrimitiveConstructorSpec
 
 Task = Literal["few-shot", "base-novel", "zero-shot", "full-supervised", "pretrain"]
 Reading = Literal["paper", "logs"]
@@ -57,6 +59,46 @@ class FullSupervised:
 class Pretrain:
     """Clips against their captions, both towers trained from scratch: makes a nano backbone."""
 
+    word_weight: float = 1.0
+    """Weight of the loss of the head that names the caption's words; it is thrown away."""
+    start_temperature: float = 0.07
+    """Temperature that training starts from; it is learnt."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Test views of a video: clips over its length times crops over its width."""
+
+    clips: int = 1
+    crops: int = 1
+
+    def __post_init__(self) -> None:
+        if self.clips < 1 or self.crops not in (1, 3):
+            raise ValueError(f"{self}: at least one clip, and 1 or 3 crops")
+
+    def __str__(self) -> str:
+        return f"{self.clips}x{self.crops}"
+
+    @property
+    def views(self) -> int:
+        """Views of one video."""
+        return self.clips * self.crops
+
+
+def parse_grid(words: list[str]) -> Grid:
+    """`4x3` as on the command line; ValueError for anything else."""
+    clips, _, crops = words[0].lower().partition("x")
+    return Grid(int(clips), int(crops or 1))
+
+
+_GRID = PrimitiveConstructorSpec[Grid](
+    nargs=1,
+    metavar="CLIPSxCROPS",
+    instance_from_str=parse_grid,
+    is_instance=lambda value: isinstance(value, Grid),
+    str_from_instance=lambda grid: [str(grid)],
+)
+
 
 @dataclass(frozen=True)
 class Views:
@@ -66,10 +108,9 @@ class Views:
     """Frames of a clip (T)."""
     size: int = 224
     """Side of the square the model sees, pixels."""
-    clips: int = 1
-    """Clips of a video at test time, spread over its length."""
-    crops: Literal[1, 3] = 1
-    """Crops of a clip at test time: the centre, or three along the longer side."""
+    views: Annotated[Grid, _GRID] = field(default_factory=Grid)
+    """Test views: clips spread over the video, times 1 crop (centre) or 3 (along the longer
+    side)."""
     short_side: int = 256
     """Short side before the centre crop of a test with one crop, pixels."""
     statistics: Literal["imagenet", "clip"] = "imagenet"
@@ -172,7 +213,7 @@ class Recipe(Generic[Protocol, Options]):
     """Size whose weights lie in data/models (b16, l14, nano), or a weights file."""
     seed: int = 1
     """Decides the drawn subset, the adapters' first values, the order and the augmentation."""
-    views: Views = field(default_factory=Views)
+    look: Views = field(default_factory=Views)
     augment: Augment = field(default_factory=Augment)
     text: Text = field(default_factory=Text)
     loss: Loss = field(default_factory=Loss)

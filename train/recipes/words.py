@@ -1,0 +1,156 @@
+"""From the words of a command line to a recipe, in two readings.
+
+The first reading takes the words that other defaults depend on: the task, `--dataset`, `--method`,
+`--as`, `--batch` and `--variant`. They choose a published recipe. The second reads everything
+else over that recipe, so `--help` shows the defaults of exactly this run, and unknown words and
+values end with exit code 2 and the nearest right ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Generic, Literal, NoReturn, cast
+
+import tyro
+
+from manifests.classes import canonical
+from manifests.errors import UserError
+from train.recipes.ablations import VARIANTS
+from train.recipes.published import RECIPES, Choice
+from train.recipes.records import TASKS, Options, Precision, Protocol, Reading, Recipe, Task
+
+PROGRAM = "train/run.py"
+USAGE = f"""usage: accelerate launch {PROGRAM} [TASK] [OPTIONS]
+
+TASK is one of {", ".join(TASKS)}; without a word, few-shot on the toy shards.
+`{PROGRAM} TASK --help` lists the options with the defaults of that recipe; add --dataset,
+--method and --as first to see the defaults of that row of the paper.
+"""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where files lie and how they are read; decides no figure."""
+
+    shards: Path = Path("data/shards")
+    """Folder that holds <benchmark>/."""
+    models: Path = Path("data/models")
+    """Folder that holds <size>/ of the backbones."""
+    out: Path | None = None
+    """Folder of the run; by default runs/<task>-<dataset>-…."""
+    resume: bool = False
+    """Go on from the last saved state of --out, if there is one."""
+    overwrite: bool = False
+    """Start anew in a folder that holds a run."""
+    adapter: Path | None = None
+    """Start from this adapter; with --epochs 0 it is only tested."""
+    backend: Literal["auto", "cpu", "dali"] = "auto"
+    """What decodes frames."""
+    threads: int = 2
+    """Threads per rank that read and decode."""
+    save_steps: int = 0
+    """Save the state every so many updates too, not only after each epoch."""
+    tensorboard: bool = False
+    """Log to TensorBoard as well as to log.jsonl."""
+    json: bool = False
+    """Print the result as JSON."""
+
+
+@dataclass(frozen=True)
+class _First:
+    """Words that decide the other defaults."""
+
+    dataset: str = "toy"
+    method: str = "msta"
+    reading: Annotated[Reading, tyro.conf.arg(name="as")] = "paper"
+    batch: int | None = None
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class Words(Generic[Protocol, Options]):
+    """All words of a command line, read."""
+
+    recipe: Recipe[Protocol, Options]
+    where: Where = field(default_factory=Where)
+    reading: Annotated[Reading, tyro.conf.arg(name="as")] = "paper"
+    """paper: Table 1 and the text; logs: the authors' own run logs."""
+    variant: str = ""
+    """A line of the ablations, Tables 6 and 7: see train/README.md."""
+
+
+def read_words(words: Sequence[str]) -> Words[Any, Any]:
+    """The run that the words ask for; exits with 2 and a hint when they are wrong."""
+    task, rest = _task(words)
+    first = _first_reading(task, rest)
+    try:
+        recipe = _chosen(task, first)
+    except UserError as error:
+        _wrong(str(error))
+    kind = cast(Any, Words)[type(recipe.protocol), type(recipe.options)]
+    default = Words(recipe, Where(), first.reading, first.variant)
+    found: Words[Any, Any] = tyro.cli(
+        kind,
+        args=list(rest),
+        default=default,
+        prog=f"{PROGRAM} {task}",
+        description=RECIPES[task].__doc__,
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+    return replace(found, recipe=replace(found.recipe, dataset=canonical(found.recipe.dataset)))
+
+
+def _task(words: Sequence[str]) -> tuple[Task, Sequence[str]]:
+    if not words or words[0].startswith("-"):
+        if words and words[0] in ("-h", "--help"):
+            sys.stdout.write(USAGE)
+            sys.exit(0)
+        return "few-shot", words
+    if words[0] not in TASKS:
+        near = difflib.get_close_matches(words[0], TASKS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        _wrong(f"there is no task {words[0]!r}: use one of {', '.join(TASKS)}{hint}")
+    return words[0], words[1:]
+
+
+def _first_reading(task: Task, words: Sequence[str]) -> _First:
+    found, _ = tyro.cli(
+        _First,
+        args=[word for word in words if word not in ("-h", "--help")],
+        prog=f"{PROGRAM} {task}",
+        return_unknown_args=True,
+        add_help=False,
+    )
+    return found
+
+
+def _chosen(task: Task, first: _First) -> Recipe[Any, Any]:
+    choice = Choice(canonical(first.dataset), first.method, first.reading, first.batch)
+    recipe = RECIPES[task](choice)
+    recipe = replace(recipe, optim=replace(recipe.optim, precision=_launched_precision()))
+    if first.variant:
+        recipe = _varied(recipe, first.variant)
+    return recipe
+
+
+def _varied(recipe: Recipe[Any, Any], name: str) -> Recipe[Any, Any]:
+    if name not in VARIANTS:
+        near = difflib.get_close_matches(name, VARIANTS, n=1) or [", ".join(VARIANTS)]
+        raise UserError(f"there is no variant {name!r}: did you mean {near[0]}?")
+    return VARIANTS[name](recipe)
+
+
+def _launched_precision() -> Precision:
+    """What `accelerate launch --mixed_precision` asked for."""
+    asked = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    return cast(Precision, asked) if asked in ("bf16", "fp16") else "fp32"
+
+
+def _wrong(message: str) -> NoReturn:
+    sys.stderr.write(f"{PROGRAM}: {message}\n")
+    sys.exit(2)

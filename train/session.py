@@ -1,0 +1,277 @@
+"""One run from words to result: out folder, resuming, the loop, selections, the result file.
+
+::
+
+    <out>/recipe.json                what the run is; another recipe is refused there
+          log.jsonl                  one line an update
+          state/                     what --resume goes on from
+          adapter-<rule>.safetensors
+          result.json                written last
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from loaders import ClipLoader, TrainViews
+from manifests.errors import UserError
+from shards.atomic import atomic_write
+from train.checkpoint import Progress, latest_progress, load_state, register
+from train.pretraining import Pretraining
+from train.recipes.records import Pretrain, Recipe, differences
+from train.recipes.words import Where, Words
+from train.results import Result, Selection, Training, load_result, save_result, versions
+from train.selection import newly_best, selections
+from train.tracking import JSONLines, Pace, trim_log
+from train.trainer import Loop, train
+from train.tuning import Tuning
+
+Work = Tuning | Pretraining
+
+
+def run(words: Words[Any, Any]) -> Result:
+    """Train and test what the words ask for; returns what was also written to result.json.
+
+    Raises UserError for anything a user can mend, StoppedError after a signal.
+    """
+    recipe, where = words.recipe, words.where
+    out = where.out or default_out(recipe, words.variant)
+    finished = _check_out(out, recipe, where)
+    if finished is not None:
+        return finished
+    accelerator = _accelerator(recipe, where, out)
+    if recipe.method == "zero-shot" and recipe.optim.epochs:
+        raise UserError("zero-shot trains nothing: leave out --epochs, or choose another --method")
+    kind = Pretraining if isinstance(recipe.protocol, Pretrain) else Tuning
+    work: Work = kind(words, accelerator)
+    try:
+        return _run(work, recipe, where, out, accelerator)
+    finally:
+        work.close()
+        accelerator.end_training()
+
+
+def default_out(recipe: Recipe[Any, Any], variant: str = "") -> Path:
+    """Folder of a run that names none: the words that tell runs apart."""
+    shots = getattr(recipe.protocol, "shots", None)
+    parts = [recipe.task, recipe.dataset, recipe.method]
+    parts += [f"{shots}shot"] if shots else []
+    parts += [variant] if variant else []
+    return Path("runs") / "-".join([*parts, f"seed{recipe.seed}"])
+
+
+def _check_out(out: Path, recipe: Recipe[Any, Any], where: Where) -> Result | None:
+    """Refuse a folder that holds another run; the result, when this very run is finished."""
+    written = out / "recipe.json"
+    if not written.is_file() or where.overwrite:
+        return None
+    if not where.resume:
+        raise UserError(
+            f"{out} holds a run already: go on with --resume, start anew with --overwrite, or "
+            "name another folder with --out"
+        )
+    odd = differences(recipe.as_json(), json.loads(written.read_text()))
+    if odd:
+        raise UserError(
+            f"the run in {out} has another recipe ({'; '.join(odd[:3])}): say the same words, or "
+            "name another folder with --out"
+        )
+    result = out / "result.json"
+    return load_result(result) if result.is_file() else None
+
+
+def _accelerator(recipe: Recipe[Any, Any], where: Where, out: Path) -> Accelerator:
+    precision = "no" if recipe.optim.precision == "fp32" else recipe.optim.precision
+    trackers: list[Any] = [JSONLines(out / "log.jsonl")]
+    if where.tensorboard:
+        trackers.append("tensorboard")
+    return Accelerator(mixed_precision=precision, log_with=trackers, project_dir=str(out))
+
+
+def _run(
+    work: Work, recipe: Recipe[Any, Any], where: Where, out: Path, accelerator: Accelerator
+) -> Result:
+    loader = _training_loader(work, recipe, where, accelerator) if recipe.optim.epochs else None
+    identity = loader.identity if loader else ""
+    progress, folder = _start(work, recipe, where, out, identity, accelerator)
+    evaluate = _evaluation(work, recipe, out)
+    pace = Pace()
+    if loader is None:
+        progress = evaluate(progress)
+    else:
+        with loader:
+            loop = _loop(work, recipe, where, out, loader, accelerator)
+            if folder is not None:
+                load_state(accelerator, folder)
+            progress, pace = train(loop, progress, evaluate)
+    return _finish(work, recipe, out, progress, pace, accelerator)
+
+
+def _training_loader(
+    work: Work, recipe: Recipe[Any, Any], where: Where, accelerator: Accelerator
+) -> ClipLoader:
+    look, augment = recipe.look, recipe.augment
+    views = TrainViews(
+        frames=look.frames, size=look.size, statistics=look.statistics, **vars(augment)
+    )
+    return ClipLoader(
+        work.data.store,
+        work.data.train,
+        views,
+        recipe.optim.batch,
+        seed=recipe.seed,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+        device=accelerator.device,
+        backend=where.backend,
+        threads=where.threads,
+    )
+
+
+def _start(
+    work: Work,
+    recipe: Recipe[Any, Any],
+    where: Where,
+    out: Path,
+    loader: str,
+    accelerator: Accelerator,
+) -> tuple[Progress, Path | None]:
+    """Where the run begins, and the state to load; writes recipe.json."""
+    data = work.data
+    fresh = Progress(
+        0, 0, 0, recipe.as_json(), data.train.hash, data.store.identity, loader, 0.0, []
+    )
+    found = latest_progress(out) if where.resume else None
+    if found is not None:
+        _check_same(found[1], fresh, out)
+    if accelerator.is_main_process:
+        if found is None and out.exists():
+            for old in ("state", "result.json", "log.jsonl"):
+                path = out / old
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        atomic_write(out / "recipe.json", (json.dumps(recipe.as_json(), indent=1) + "\n").encode())
+        trim_log(out / "log.jsonl", found[1].update if found else 0)
+    accelerator.wait_for_everyone()
+    accelerator.init_trackers("run")
+    return (found[1], found[0]) if found else (fresh, None)
+
+
+def _check_same(saved: Progress, fresh: Progress, out: Path) -> None:
+    """Refuse to go on over other clips, another order or another augmentation."""
+    what = {"dataset": "shards", "subset": "training subset", "loader": "batches"}
+    for name, words in what.items():
+        if getattr(saved, name) != getattr(fresh, name):
+            raise UserError(
+                f"the state in {out} was saved with other {words}: bring those back, or start anew "
+                "with --overwrite"
+            )
+
+
+def _loop(
+    work: Work,
+    recipe: Recipe[Any, Any],
+    where: Where,
+    out: Path,
+    loader: ClipLoader,
+    accelerator: Accelerator,
+) -> Loop:
+    optim = recipe.optim
+    optimizer = torch.optim.AdamW(
+        [parameter for parameter in work.module.parameters() if parameter.requires_grad],
+        lr=0.0,  # every update sets its own
+        betas=optim.betas,
+        weight_decay=optim.weight_decay,
+    )
+    register(accelerator)
+    module, optimizer = accelerator.prepare(work.module, optimizer)
+    return Loop(accelerator, module, optimizer, loader, optim, out, where.save_steps)
+
+
+def _evaluation(work: Work, recipe: Recipe[Any, Any], out: Path) -> Callable[[Progress], Progress]:
+    """The function that the loop calls after each epoch: tests when it is time to."""
+    every, epochs = recipe.testing.eval_every, recipe.optim.epochs
+
+    def evaluate(progress: Progress) -> Progress:
+        epoch = progress.epoch
+        due = epoch == epochs or (every and epoch and epoch % every == 0)
+        if not due or any(test["epoch"] == epoch for test in progress.history):
+            return progress
+        tests = work.test(epoch)
+        history = [*progress.history, *(asdict(test) for test in tests)]
+        for rule in newly_best(history, epoch) if epochs else ():
+            work.save(out, rule, epoch)
+        return replace(progress, history=history)
+
+    return evaluate
+
+
+def _finish(
+    work: Work,
+    recipe: Recipe[Any, Any],
+    out: Path,
+    progress: Progress,
+    pace: Pace,
+    accelerator: Accelerator,
+) -> Result:
+    last = work.save(out, "last", progress.epoch) if recipe.optim.epochs else None
+    chosen = selections(recipe.task, progress, last)
+    result = _result(work, recipe, progress, pace, chosen, accelerator)
+    if accelerator.is_main_process:
+        save_result(out / "result.json", result)
+    accelerator.wait_for_everyone()
+    return result
+
+
+def _result(
+    work: Work,
+    recipe: Recipe[Any, Any],
+    progress: Progress,
+    pace: Pace,
+    chosen: tuple[Selection, ...],
+    accelerator: Accelerator,
+) -> Result:
+    data, info = work.data, work.data.store.info
+    training = Training(
+        subset=data.train.name,
+        subset_hash=data.train.hash,
+        videos=len(data.train),
+        classes=len(data.train.classes),
+        updates=progress.update,
+        seconds=round(pace.total, 3),
+        clips_per_second=round(pace.clips / pace.seconds, 2) if pace.seconds else None,
+        data_wait_share=round(pace.wait_share, 4) if pace.seconds else None,
+        trainable_parameters=work.trainable_parameters,
+        parameters=work.parameters,
+    )
+    return Result(
+        task=recipe.task,
+        benchmark=info.benchmark,
+        method=recipe.method,
+        seed=recipe.seed,
+        recipe=recipe.as_json(),
+        dataset={
+            "identity": data.store.identity,
+            "fingerprint": info.fingerprint,
+            "classes": info.classes_hash,
+        },
+        backbone=work.backbone,
+        training=training,
+        selections=chosen,
+        versions=versions(),
+        machine={
+            "device": str(accelerator.device),
+            "processes": accelerator.num_processes,
+            "precision": recipe.optim.precision,
+            "threads": torch.get_num_threads(),
+            "cores": os.cpu_count(),
+        },
+    )
