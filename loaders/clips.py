@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -25,6 +25,9 @@ from loaders.views import Views
 from manifests.errors import UserError
 from shards.store import ShardStore
 from shards.subsets import Subset
+
+if TYPE_CHECKING:
+    from loaders.dali import DaliBackend
 
 BackendName = Literal["auto", "cpu", "dali"]
 
@@ -78,7 +81,7 @@ class ClipLoader:
         self.steps_per_epoch = self._planner.steps
         self.identity = self._planner.identity
         self.backend, self.why = choose(backend, self._device)
-        self._backend = CpuBackend(store, views.size, self._device, threads)
+        self._backend = _backend(self.backend, self._planner, self._device, threads)
         self._current: Generator[Batch, None, None] | None = None
 
     @cached_property
@@ -145,6 +148,16 @@ def choose(backend: BackendName, device: torch.device) -> tuple[str, str]:
     if not installed:
         return "cpu", "DALI is not installed (extras cuda12, cuda13)"
     return "dali", "batches go to a GPU and DALI is installed"
+
+
+def _backend(
+    name: str, planner: Planner, device: torch.device, threads: int
+) -> CpuBackend | DaliBackend:
+    if name == "cpu":
+        return CpuBackend(planner, device, threads)
+    from loaders.dali import DaliBackend  # an extra, and slow to import
+
+    return DaliBackend(planner, device, threads)
 
 
 def _dali_installed() -> bool:

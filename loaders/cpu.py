@@ -19,8 +19,7 @@ import simplejpeg
 import torch
 
 from loaders.colour import LUMA
-from loaders.plan import StepPlan
-from shards.store import ShardStore
+from loaders.plan import Planner, StepPlan
 
 AHEAD = 2
 """Batches in the making beside the one in use."""
@@ -33,9 +32,9 @@ Limits = tuple[Floats, Floats]
 class CpuBackend:
     """Makes batches of plans in a pool of threads that lives until ``close``."""
 
-    def __init__(self, store: ShardStore, size: int, device: torch.device, threads: int) -> None:
-        """size: side of the square views, pixels. threads: how many clips are worked on at once."""
-        self._store, self._size, self._device = store, size, device
+    def __init__(self, planner: Planner, device: torch.device, threads: int) -> None:
+        """planner: whose plans will be run. threads: how many clips are worked on at once."""
+        self._store, self._size, self._device = planner.store, planner.views.size, device
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="clips")
 
     def run(

@@ -87,6 +87,11 @@ class Planner:
         return order.evaluation_steps(n, self.batch, self.world)
 
     @property
+    def share(self) -> int:
+        """Clips of one step on this rank."""
+        return self.batch // self.world if isinstance(self.views, TrainViews) else self.batch
+
+    @property
     def identity(self) -> str:
         """Hash of all that decides the global batches: a state saved under another is refused."""
         content = {
