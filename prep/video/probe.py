@@ -1,0 +1,198 @@
+"""What a file announces and which packets it holds, read by PyAV without decoding.
+
+The streams' headers say what a file claims to be; a walk over its packets says what is in it. The
+verdict on a file compares the two with what was decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from manifests.errors import UserError
+from prep.video.encrypted import holds_encrypted_track
+from prep.video.refusal import Refused
+
+#: A packet of one byte holds no frame: it stands for "as before" where frames were dropped.
+_NO_FRAME_BYTES = 1
+
+_OF_THE_FILE = (ENOENT, EACCES, EPERM, EISDIR, ENOTDIR, ELOOP, ENAMETOOLONG)
+
+#: Seconds that opening or reading may stand still before a file is given up.
+_PATIENCE = 120.0
+
+_ENCRYPTED_TAGS = ("encv", "drmi")
+
+
+@dataclass(frozen=True)
+class PacketTimes:
+    """Packets of the chosen stream that hold a frame to show, in the order of the file.
+
+    ``pts`` presentation times in ticks (decoding time where a container gives no other, None
+    where it gives neither).
+    """
+
+    pts: tuple[int | None, ...]
+    encrypted: bool
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The largest video stream of a file.
+
+    ``start`` is the file's own zero in seconds: the earliest time stamp of any stream, from which
+    players count. ``announced_frames`` is 0 and ``announced_seconds`` None where nothing is said or
+    what is said cannot be trusted; ``reached`` is the end, in seconds from ``start``, of the last
+    packet that is in the file, of any stream, when the whole container announces its length.
+    """
+
+    stream: int
+    codec: str
+    time_base: Fraction
+    start: Fraction
+    fps: float
+    announced_frames: int
+    announced_seconds: float | None
+    packets: PacketTimes = field(repr=False)
+    container_seconds: float | None = None
+    reached: float = 0.0
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no readable file; UserError when it is the disk that fails."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Refused("unreadable", "not a regular file")
+            if not os.read(descriptor, 1):
+                raise Refused("unreadable", "the file is empty")
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in _OF_THE_FILE:
+            raise Refused("unreadable", f"{error.strerror}") from error
+        raise UserError(f"cannot read {path}: {error.strerror}; is the disk in order?") from error
+
+
+def probe(path: Path) -> Probe:
+    """Open a file, choose its stream, walk over its packets.
+
+    Raises Refused: unreadable, no-video-stream or encrypted.
+    """
+    check_file(path)
+    try:
+        container = av.open(
+            f"file:{path}",
+            container_options={"protocol_whitelist": "file"},
+            metadata_errors="ignore",
+            timeout=_PATIENCE,
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise Refused("unreadable", f"cannot be opened: {_words(error)}") from error
+    with container:
+        stream = _largest(container)
+        if _is_encrypted(container, stream, path):
+            raise Refused("encrypted", "the video stream is encrypted")
+        packets, reached = _walk(container, stream)
+        if packets.encrypted:
+            raise Refused("encrypted", "the packets of the video stream are encrypted")
+        return _describe(container, stream, packets, reached)
+
+
+def _largest(container: Any) -> Any:
+    """The video stream with the most pixels, the first of equals; cover pictures do not count."""
+    films = [s for s in container.streams.video if not _is_picture(s)]
+    if not films:
+        kinds = sorted({s.type for s in container.streams}) or ["nothing"]
+        raise Refused("no-video-stream", f"the file holds {', '.join(kinds)} only")
+    return max(films, key=lambda s: (s.width * s.height, -s.index))
+
+
+def _is_picture(stream: Any) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _is_encrypted(container: Any, stream: Any, path: Path) -> bool:
+    if stream.codec_context.codec_tag in _ENCRYPTED_TAGS:
+        return True
+    if "enc_key_id" in {key.lower() for key in stream.metadata}:
+        return True
+    return "mp4" in container.format.name and holds_encrypted_track(path)
+
+
+def _walk(container: Any, stream: Any) -> tuple[PacketTimes, float]:
+    """Packets of the stream, and the end in seconds of the last packet of any stream."""
+    times: list[int | None] = []
+    encrypted, reached = False, 0.0
+    for packet in _packets(container):
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is not None and packet.time_base:
+            reached = max(reached, float((stamp + (packet.duration or 0)) * packet.time_base))
+        if packet.stream_index != stream.index or packet.is_discard:
+            continue
+        if packet.size > _NO_FRAME_BYTES:
+            times.append(stamp)
+            encrypted = encrypted or packet.has_sidedata("encryption_info")
+    return PacketTimes(tuple(times), encrypted), reached
+
+
+def _packets(container: Any) -> Iterator[Any]:
+    """All packets up to the end or the first that cannot be read: the decoder tells that again."""
+    walk = container.demux()
+    while True:
+        try:
+            packet = next(walk)
+        except (StopIteration, av.FFmpegError, OSError):
+            return
+        if packet.size or packet.dts is not None:
+            yield packet
+
+
+def _describe(container: Any, stream: Any, packets: PacketTimes, reached: float) -> Probe:
+    start = Fraction(container.start_time or 0, av.time_base)
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    constant = bool(stream.average_rate) and stream.average_rate == stream.base_rate
+    guessed = bool(container.format.flags & _NO_TIMES)
+    whole = container.duration
+    return Probe(
+        stream=stream.index,
+        codec=stream.codec_context.name,
+        time_base=Fraction(stream.time_base),
+        start=start,
+        fps=float(rate or 0),
+        announced_frames=stream.frames if constant else 0,
+        announced_seconds=None if guessed else _stream_seconds(stream),
+        packets=packets,
+        container_seconds=None if guessed or whole is None else whole / av.time_base,
+        reached=reached - float(start),
+    )
+
+
+#: Raw streams without time stamps: their length is a guess from the bit rate.
+_NO_TIMES = av.format.Flags.no_timestamps.value
+
+
+def _stream_seconds(stream: Any) -> float | None:
+    """Length that the stream itself announces: its header, or Matroska's DURATION tag."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    hours, _, rest = stream.metadata.get("DURATION", "").partition(":")
+    minutes, _, seconds = rest.partition(":")
+    try:
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return None
+
+
+def _words(error: Exception) -> str:
+    """The decoder's words for an error, without the path."""
+    return getattr(error, "strerror", None) or type(error).__name__
