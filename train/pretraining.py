@@ -58,8 +58,8 @@ class Pretraining:
 
     @property
     def trainable_parameters(self) -> int:
-        """Numbers that training changes: all of the backbone, and of the head that is dropped."""
-        return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+        """Numbers that training changes: all of the backbone; the dropped head is not counted."""
+        return self.parameters
 
     def test(self, epoch: int) -> tuple[Evaluation, ...]:
         """There is no test of a backbone by itself."""
