@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from manifests.errors import UserError
+from prep.video.ffmpeg import build_of, ffmpeg_binary
+
 State = Literal["ok", "note", "missing"]
 
 _GIB = 1 << 30
@@ -119,23 +122,12 @@ def probe(item: Probe) -> Finding:
 
 
 def ffmpeg() -> Finding:
-    """The binary that decodes: the one on the PATH, else that of imageio-ffmpeg."""
-    path = shutil.which("ffmpeg")
-    if path is None:
-        try:
-            import imageio_ffmpeg
-
-            path = imageio_ffmpeg.get_ffmpeg_exe()
-        except (ImportError, RuntimeError) as error:
-            return Finding("ffmpeg", "missing", str(error), f"install ffmpeg, or {_PIP}")
+    """The binary that `prep shard` decodes with."""
     try:
-        done = subprocess.run(
-            [path, "-version"], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        return Finding("ffmpeg", "missing", f"{path}: {error}", "install ffmpeg")
-    version = done.stdout.partition("\n")[0].removeprefix("ffmpeg version ").split(" ")[0]
-    return Finding("ffmpeg", "ok", f"{version} at {path}")
+        binary = ffmpeg_binary()
+        return Finding("ffmpeg", "ok", f"{build_of(binary)[0]} at {binary}")
+    except UserError as error:
+        return Finding("ffmpeg", "missing", str(error), "install ffmpeg, or imageio-ffmpeg")
 
 
 def python_version() -> Finding:
