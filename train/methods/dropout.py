@@ -69,7 +69,8 @@ class KeyedDropout(nn.Module):
         key = _key.get()
         if key is None:
             raise RuntimeError("dropout in training needs `with keyed(seed, update, rows)`")
-        batch = torch.arange(len(x), device=x.device) if self.tower == "text" else key.rows
+        rows_of = torch.arange(len(x)) if self.tower == "text" else key.rows
+        batch = rows_of.to(x.device, non_blocking=True)
         salt = salted(key.seed, key.update, int(self.tower == "text"), self.block)
         places = torch.arange(x.shape[1], device=x.device) if rows is None else rows[:, None]
         keep = keep_mask(self.p, salt, batch, places, x.shape[2])

@@ -135,10 +135,11 @@ def _merged(symbols: tuple[int, ...], table: dict[tuple[int, int], int]) -> tupl
 
 def _symbols(token: int) -> tuple[int, ...]:
     """The byte symbols of a token, the last one ending a word where the token does."""
+    if token < BYTE_SYMBOLS:
+        return (token,)
     text = _bytes(token)
-    ends = (len(text) > 1 and text.endswith(b" ")) or BYTE_SYMBOLS > token >= 256
-    symbols = [_symbol_of_byte()[byte] for byte in (text[:-1] if ends else text)]
-    if ends:
+    symbols = [_symbol_of_byte()[byte] for byte in text.removesuffix(b" ")]
+    if text.endswith(b" "):
         symbols[-1] += 256
     return tuple(symbols)
 
@@ -152,7 +153,7 @@ def _symbol_of_byte() -> dict[int, int]:
 
 
 def _bytes(token: int) -> bytes:
-    """The bytes of a token, a space at its end meaning that it ends a word.
+    """The bytes of a merged token, a space at its end meaning that it ends a word.
 
     Tokens that are part of a character decode to nothing readable; with the right neighbours
     they complete one, and the neighbours are cut off again.
@@ -164,7 +165,8 @@ def _bytes(token: int) -> bytes:
         if "\ufffd" not in text:
             found = text.encode()
             return found[len(before) : len(found) - len(after)]
-    raise AssertionError(f"token {token} is part of no character")
+    whole: str = _whole().decode([token])  # the replacement character in its own right
+    return whole.encode()
 
 
 def _neighbours() -> Iterator[tuple[bytes, bytes]]:
