@@ -32,3 +32,12 @@ def cut(lines: Sequence[str], limit: int = SCREEN_LINES) -> list[str]:
 def count(number: int, thing: str) -> str:
     """A number and its thing: "1 clip", "2,000 clips"."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def size(number: int) -> str:
+    """Bytes in the largest unit that leaves a whole digit: "2.4 MB", "512 B"."""
+    value, units = float(number), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.1f} {units[0]}" if number >= 1000 else f"{number} B"

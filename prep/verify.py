@@ -1,0 +1,166 @@
+"""Is a set of shards whole? All shards checked side by side, then the set as a set.
+
+::
+
+    shards/verify.py   one shard: record, tar, index, JPEGs      threads (hashing and decoding
+          |                                                      leave the interpreter's lock)
+    the set            shards that dataset.json counts and that are gone; its classes; its tables
+          |
+    notes              equal clips in train and test; what of the official list is not there
+
+Faults make a set unfit, notes do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import simplejpeg
+from tqdm import tqdm
+
+from manifests.errors import UserError
+from prep.text import count
+from shards.info import DatasetInfo, header_classes, load_info
+from shards.records import SHARDS, RecordScan, shard_file
+from shards.verify import (
+    Decode,
+    Fault,
+    ShardCheck,
+    check_shard,
+    same_content,
+    shard_names,
+    table_faults,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What a set was found to be: each shard by name, faults of the set as a whole, notes."""
+
+    folder: Path
+    shards: Mapping[str, ShardCheck]
+    set_faults: tuple[Fault, ...]
+    duplicates: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All faults, those of shards first, in order of their names."""
+        return (*(f for check in self.shards.values() for f in check.faults), *self.set_faults)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the tars and indexes."""
+        return sum(check.bytes_read for check in self.shards.values())
+
+    @property
+    def frames_decoded(self) -> int:
+        """JPEGs decoded."""
+        return sum(check.frames_decoded for check in self.shards.values())
+
+    @property
+    def damaged_shards(self) -> tuple[str, ...]:
+        """Shards that are to be made again from the raw videos."""
+        places = {fault.place for fault in self.faults if fault.mend == "shard"}
+        return tuple(sorted({Path(place).stem for place in places}))
+
+
+def check_set(
+    folder: Path, decode: Decode, workers: int, known: Mapping[str, ShardCheck] | None = None
+) -> Findings:
+    """Read a set again, every byte of it; ``known`` are shards that were read a moment ago.
+
+    Raises UserError when there is no set, or another version of the format wrote it.
+    """
+    known = known or {}
+    names = [name for name in shard_names(folder) if name not in known]
+    fresh = _check_shards(folder, names, decode, workers)
+    checks = dict(sorted({**known, **fresh}.items()))
+    scan = RecordScan({name: c.record for name, c in checks.items() if c.record}, ())
+    info = _known_info(folder)
+    # Without all records their identity is unknown; the tables must still agree among themselves.
+    some_unread = len(scan.records) < len(checks)
+    identity = info.identity if info and some_unread else scan.identity
+    faults = [*_lost_shards(info, checks), *_class_faults(scan), *table_faults(folder, identity)]
+    return Findings(
+        folder, checks, tuple(faults), tuple(same_content(scan.records)), tuple(_notes(info))
+    )
+
+
+def jpeg_fault(jpeg: bytes, width: int, height: int) -> str | None:
+    """What is wrong with a JPEG that should be so many pixels wide and high; None when nothing.
+
+    It is decoded to its end, and a warning of the decoder counts as a fault.
+    """
+    try:
+        shape = simplejpeg.decode_jpeg(jpeg, colorspace="RGB", strict=True).shape
+    except ValueError as error:
+        return f"cannot be decoded ({error})"
+    if shape[:2] != (height, width):
+        return f"is {shape[1]}x{shape[0]} pixels, not {width}x{height}"
+    return None
+
+
+def _check_shards(
+    folder: Path, names: Iterable[str], decode: Decode, workers: int
+) -> dict[str, ShardCheck]:
+    names = list(names)
+    pool = ThreadPoolExecutor(workers)
+    try:
+        done = pool.map(partial(_check_one, folder, decode), names)
+        done = tqdm(done, "verify", len(names), unit="shard", disable=None)
+        return dict(zip(names, done, strict=True))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _check_one(folder: Path, decode: Decode, shard: str) -> ShardCheck:
+    try:
+        return check_shard(folder, shard, decode, jpeg_fault)
+    except OSError as error:
+        what = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        place = Path(error.filename or shard_file(folder, shard, "tar")).name
+        return ShardCheck(shard, None, (Fault(f"{SHARDS}/{place}", what, "by hand"),))
+
+
+def _known_info(folder: Path) -> DatasetInfo | None:
+    try:
+        return load_info(folder)
+    except UserError:  # told as a fault of the tables
+        return None
+
+
+def _lost_shards(info: DatasetInfo | None, checks: Mapping[str, ShardCheck]) -> Iterator[Fault]:
+    for shard in info.shards if info else ():
+        if shard.name not in checks:
+            what = (
+                f"is gone with its record: dataset.json counts {count(shard.clips, 'clip')} in it"
+            )
+            yield Fault(f"{SHARDS}/{shard.name}.tar", what, "shard")
+
+
+def _class_faults(scan: RecordScan) -> Iterator[Fault]:
+    for name, record in scan.records.items():
+        try:
+            header_classes(record.header)
+        except UserError as error:
+            yield Fault(f"{SHARDS}/{name}.json", str(error), "by hand")
+
+
+def _notes(info: DatasetInfo | None) -> Iterator[str]:
+    if info is None:
+        return
+    counts, official = info.counts, info.official
+    if counts.rejected:
+        yield f"{count(counts.rejected, 'clip')} refused: see rejects.parquet"
+    if official and official.missing:
+        yield (
+            f"{official.missing:,} of the {official.clips:,} clips of the official list had no "
+            "file: `prep scan` names them"
+        )
+    if not info.complete:
+        yield f"{counts.stored:,} clips are stored, not all: run `prep shard` to its end"
