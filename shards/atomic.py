@@ -175,7 +175,12 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return True
+    # A killed process whose parent is gone may wait for ever to be reaped, as in a container.
+    return stat.rpartition(b")")[2].split()[0] != b"Z"
 
 
 def _host() -> str:
