@@ -82,7 +82,7 @@ def check_shard(
     except DamagedRecord as error:
         return ShardCheck(shard, None, (Fault(_place(folder, path), str(error), "shard"),))
     except FileNotFoundError:
-        what = "a tar or index without a record: the shard was never finished"
+        what = "is not there, its tar or index is: the shard was never finished"
         return ShardCheck(shard, None, (Fault(_place(folder, path), what, "shard"),))
     faults = list(_tar_faults(folder, record))
     tar_is_whole = not faults
@@ -178,7 +178,8 @@ def _tar_faults(folder: Path, record: ShardRecord) -> Iterator[Fault]:
         for position, key in enumerate(record.clips["key"].to_pylist()):
             bad = _bad_frames(tar.fileno(), record.clips, position)
             if bad:
-                what = f"clip {key}: frame {bad[0]} of {len(bad)} damaged ones fails its CRC32"
+                more = f", as do {len(bad) - 1} more" if len(bad) > 1 else ""
+                what = f"clip {key}: frame {bad[0]} fails its CRC32{more}"
                 yield Fault(_place(folder, path), what, "shard")
 
 
