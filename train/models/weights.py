@@ -49,7 +49,7 @@ _MEND = {
 def load_backbone(
     name_or_path: str, frames: int, models: Path = MODELS
 ) -> tuple[ViCLIP, Tokenizer, str]:
-    """A frozen-weight backbone for clips of `frames` frames, its tokenizer and its digest.
+    """A backbone for clips of `frames` frames, its tokenizer and the digest of its weights.
 
     name_or_path: a size whose weights lie in its folder below `models`, a folder or a file. The
     digest is that of the weights as they were trained, whatever `frames` is. Raises UserError.
@@ -159,12 +159,12 @@ def _config_of_shapes(tensors: Tensors, name: str) -> ViCLIPConfig:
     width, _, _, patch, _ = tensors["vision_encoder.conv1.weight"].shape
     places = len(tensors["vision_encoder.positional_embedding"])
     vocabulary, text_width = tensors["text_encoder.token_embedding.weight"].shape
-    context = SIZES[name].text.context if name in SIZES else len(tensors[_TEXT_PLACES])
+    known = SIZES.get(name)
     return ViCLIPConfig(
         VisionConfig(
             width=width,
             blocks=_blocks(tensors, "vision_encoder"),
-            heads=max(1, width // HEAD_WIDTH),
+            heads=known.vision.heads if known else max(1, width // HEAD_WIDTH),
             patch=patch,
             resolution=patch * round((places - 1) ** 0.5),
             frames=tensors[_TIME].shape[1],
@@ -172,8 +172,8 @@ def _config_of_shapes(tensors: Tensors, name: str) -> ViCLIPConfig:
         TextConfig(
             width=text_width,
             blocks=_blocks(tensors, "text_encoder"),
-            heads=max(1, text_width // HEAD_WIDTH),
-            context=context,
+            heads=known.text.heads if known else max(1, text_width // HEAD_WIDTH),
+            context=known.text.context if known else len(tensors[_TEXT_PLACES]),
             vocabulary=vocabulary,
         ),
         embed=tensors["vision_encoder.proj"].shape[1],
