@@ -64,9 +64,11 @@ class _Listener:
         if frame:
             self.pts.append(None if frame[1] == b"NOPTS" else int(frame[1]))
             self.durations.append(int(frame[2]) if frame[2] else None)
-        elif _GRAPH.search(text):
+        # The end of a frame's line is written apart, so that a line of the decoder's thread may
+        # come before it: one line here can say both.
+        if _GRAPH.search(text):
             self.graphs += 1
-        elif _ERROR.search(text):
+        if _ERROR.search(text):
             self.errors += 1
         elif not self.problem and (problem := _PROBLEM.search(text)):
             self.problem = problem[0].decode("ascii", "replace").strip()
