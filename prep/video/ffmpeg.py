@@ -61,7 +61,7 @@ def build_of(binary: str) -> tuple[str, str]:
     return words[2], said
 
 
-def scale_filter(short_side: int) -> str:
+def scale_filter(short_side: int, size: tuple[int, int] | None = None) -> str:
     """Apply the sample aspect, shrink to the short side, convert to JPEG's colours.
 
     A sample aspect beyond 1:10 or 10:1 is a mistake of the file and is left out.
@@ -69,8 +69,9 @@ def scale_filter(short_side: int) -> str:
     aspect = "if(between(sar,0.1,10),sar,1)"
     width = f"iw*{aspect}"
     shrink = f"min(1,min({short_side}/min({width},ih),{_LONGEST}/max({width},ih)))"
+    w, h = size or (f"max(1,round({width}*{shrink}))", f"max(1,round(ih*{shrink}))")
     return (
-        f"scale=w='max(1,round({width}*{shrink}))':h='max(1,round(ih*{shrink}))'"
+        f"scale=w='{w}':h='{h}'"
         ":flags=bicubic+accurate_rnd+bitexact+full_chroma_int"
         ":out_color_matrix=bt601:out_range=full,setsar=1,format=yuvj420p"
     )
@@ -82,17 +83,23 @@ def encode_flags(short_side: int, quality: int) -> str:
 
 
 def decode_command(
-    path: str, stream: int, wanted: Sequence[int] | None, short_side: int, quality: int
+    path: str,
+    stream: int,
+    wanted: Sequence[int] | None,
+    short_side: int,
+    quality: int,
+    size: tuple[int, int] | None = None,
 ) -> list[str]:
     """The command that decodes stream number ``stream`` of a file and encodes the wanted frames.
 
-    ``wanted`` are frame numbers from 0, ascending; None encodes every frame.
+    ``wanted`` are frame numbers from 0, ascending; None encodes every frame. ``size`` (width,
+    height) replaces the size that follows from each frame's own.
     """
     binary = ffmpeg_binary()
     filters = ["showinfo=checksum=0"]
     if wanted is not None:
         filters.append(f"select='{_any_of(list(wanted))}'")
-    filters.append(scale_filter(short_side))
+    filters += [scale_filter(short_side, size), _EVEN_TIMES]
     # Names are taken as local files, whatever they look like, and no file may open another place.
     source = ffmpeg.input(f"file:{path}", threads=1, protocol_whitelist="file", copyts=None)
     options: dict[str, Any] = {
@@ -102,6 +109,7 @@ def decode_command(
         "q:v": quality,
         "threads": 1,
         "flags:v": _BITEXACT,
+        "enc_time_base": "1:25",
         "f": "image2pipe",
         _rate_option(binary): "passthrough",
     }
@@ -115,6 +123,9 @@ def decode_command(
 
 _BITEXACT = "+bitexact"
 
+#: The encoder refuses frames that come closer than its clock ticks, as they do at variable rates.
+_EVEN_TIMES = "settb=1/25,setpts=N"
+
 
 @lru_cache
 def _rate_option(binary: str) -> str:
@@ -125,6 +136,8 @@ def _rate_option(binary: str) -> str:
 
 def _any_of(numbers: list[int]) -> str:
     """An expression that is true for these frames; a tree, as ffmpeg limits the depth of one."""
+    if not numbers:
+        return "0"
     if len(numbers) == 1:
         return f"eq(n,{numbers[0]})"
     if numbers[-1] - numbers[0] == len(numbers) - 1:

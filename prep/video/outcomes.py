@@ -22,10 +22,11 @@ from pathlib import Path
 from prep.video.frames import choose_frames, views
 from prep.video.jpegs import jpeg_size
 from prep.video.passes import Pass, decode
-from prep.video.probe import Probe, check_file, probe
+from prep.video.probe import Probe, check_disk, probe
 from prep.video.refusal import Refused
 from prep.video.settings import EncodeSettings, Limits
-from prep.video.verdicts import Span, check_span, clip_span
+from prep.video.soundness import Soundness, judge
+from prep.video.verdicts import Span, check_clip, clip_span, frame_rate
 from shards.schema import Clip, EncodedClip, Reject
 
 Outcome = EncodedClip | Reject
@@ -57,17 +58,13 @@ class _Chooser:
     budget: int | None
     clips: int
 
-    def wanted(self, spans: Sequence[Span | Refused], count: int) -> tuple[int, ...] | None:
-        """Frames of the file to encode, for clips that span these; None for every frame."""
-        chosen: set[int] = set()
-        for span in spans:
-            if isinstance(span, Span):
-                chosen.update(span.first + i for i in self.of(span))
-        return None if len(chosen) == count else tuple(sorted(chosen))
-
     def of(self, span: Span) -> tuple[int, ...]:
         """Frames of a clip to store, counted from its first."""
         return choose_frames(span.count, self.budget, self.clips)
+
+    def wanted(self, spans: Sequence[Span]) -> list[int]:
+        """Frames of the file to encode for clips that lie so, ascending."""
+        return sorted({span.first + i for span in spans for i in self.of(span)})
 
 
 def _file(clip: Clip) -> str:
@@ -90,16 +87,19 @@ def _refuse_repeats(clips: Sequence[Clip]) -> dict[int, Outcome]:
 def _file_outcomes(
     clips: Sequence[Clip], root: Path, settings: EncodeSettings, limits: Limits, chooser: _Chooser
 ) -> dict[int, Outcome]:
+    """Outcomes by row of all clips that lie in one file."""
     path = (root / _file(clips[0])).absolute()
     try:
         announced = probe(path)
-        decoded, spans = _decode(path, announced, clips, settings, limits, chooser)
+        decoded = _decode(path, announced, clips, settings, limits, chooser)
+        damage = judge(path, announced.stream, limits) if decoded.errors else None
     except Refused as refused:
+        check_disk(path)
         return {clip.row: _reject(clip, refused) for clip in clips}
-    return {
-        clip.row: _outcome(clip, span, announced, decoded, chooser)
-        for clip, span in zip(clips, spans, strict=True)
-    }
+    outcomes = {clip.row: _outcome(clip, announced, decoded, damage, chooser) for clip in clips}
+    if any(isinstance(outcome, Reject) for outcome in outcomes.values()):
+        check_disk(path)
+    return outcomes
 
 
 def _decode(
@@ -109,31 +109,35 @@ def _decode(
     settings: EncodeSettings,
     limits: Limits,
     chooser: _Chooser,
-) -> tuple[Pass, list[Span | Refused]]:
-    """A pass that holds every frame that the clips store, and where in the file each clip lies."""
-    times = sorted(announced.packets.pts, key=lambda pts: (pts is None, pts or 0))
-    foreseen = [clip_span(clip, announced, times) for clip in clips]
-    wanted = chooser.wanted(foreseen, len(times))
-    decoded = decode(path, announced.stream, wanted, settings, limits)
-    spans = [clip_span(clip, announced, decoded.pts) for clip in clips]
-    needed = chooser.wanted(spans, decoded.count)
-    numbers = range(decoded.count) if needed is None else needed
-    if decoded.count and not (decoded.even and decoded.jpegs.keys() >= set(numbers)):
+) -> Pass:
+    """A pass that holds every frame that the clips store."""
+
+    def wanted(pts: Sequence[int | None]) -> list[int] | None:
+        numbers = chooser.wanted([clip_span(clip, announced, pts) for clip in clips])
+        return None if len(numbers) == len(pts) else numbers
+
+    foreseen = wanted(sorted(announced.packets.pts, key=lambda pts: (pts is None, pts or 0)))
+    decoded = decode(path, announced.stream, foreseen, settings, limits)
+    needed = wanted(decoded.pts)
+    missing = set(range(decoded.count) if needed is None else needed) - decoded.jpegs.keys()
+    if not missing and decoded.even:
+        return decoded
+    size = next((jpeg_size(jpeg) for jpeg in decoded.jpegs.values()), None)
+    if decoded.even:
         again = decode(path, announced.stream, needed, settings, limits)
-        if again.pts != decoded.pts or not again.jpegs.keys() >= set(numbers):
-            raise Refused("unreadable", "two passes over the file do not agree")
-        decoded = again
-    check_file(path)
-    return decoded, spans
+    else:
+        again = decode(path, announced.stream, None, settings, limits, size)
+    if again.pts != decoded.pts or missing - again.jpegs.keys():
+        raise Refused("unreadable", "two passes over the file do not agree")
+    return again
 
 
 def _outcome(
-    clip: Clip, span: Span | Refused, announced: Probe, decoded: Pass, chooser: _Chooser
+    clip: Clip, announced: Probe, decoded: Pass, damage: Soundness | None, chooser: _Chooser
 ) -> Outcome:
+    span = clip_span(clip, announced, decoded.pts)
     try:
-        if isinstance(span, Refused):
-            raise span
-        check_span(clip, span, announced, decoded)
+        errors = check_clip(clip, span, announced, decoded, damage)
     except Refused as refused:
         return _reject(clip, refused)
     numbers = chooser.of(span)
@@ -144,10 +148,10 @@ def _outcome(
         frames=frames,
         source_frames=numbers,
         source_frame_count=span.count,
-        fps=announced.fps,
+        fps=frame_rate(span, announced, decoded),
         width=width,
         height=height,
-        decode_errors=decoded.errors,
+        decode_errors=errors,
     )
 
 

@@ -1,8 +1,13 @@
-"""One pass of a decoder over one file: which frames it met and when, and the JPEGs of those wanted.
+"""One pass of ffmpeg over one file: which frames it met and when, and the JPEGs of those wanted.
 
 ffmpeg tells each frame on a line of its showinfo filter, in display order, before frames are
-selected: ``n: 12 pts: 6144 pts_time:0.48 duration: 512 ...``. What it complains of is on other
-lines.
+selected, and what it complains of on other lines::
+
+    n:  12 pts:   6144 pts_time:0.48 ... s:320x240 i:P iskey:0 type:B
+    [dec:h264 @ 0x55d8c1f4e0c0] corrupt decoded frame
+
+Its threads write at the same time and a line is written in pieces: a line may hold both, and may
+lack the name of who speaks, so nothing here depends on either.
 """
 
 from __future__ import annotations
@@ -12,35 +17,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from manifests.errors import UserError
 from prep.video.ffmpeg import child_environment, decode_command
 from prep.video.jpegs import split_jpegs
-from prep.video.process import run_limited
+from prep.video.process import Finished, run_limited
 from prep.video.refusal import Refused
 from prep.video.settings import EncodeSettings, Limits
 
-_FRAME = re.compile(rb"_showinfo_\d+ @ \S+ n: *\d+ pts: *(\S+) .*?(?:duration: *(\d+)|$)")
-_GRAPH = re.compile(rb"_showinfo_\d+ @ \S+ config in ")
+_FRAME = re.compile(rb"n: *(\d+) pts: *(\S+) +pts_time:\S+ .* i:(.) iskey:")
+_GRAPH = re.compile(rb"config in time_base: ")
 _ERROR = re.compile(
     rb"corrupt decoded frame|Error submitting .*to (?:the )?decoder|Error while decoding stream"
 )
 _PROBLEM = re.compile(rb"(?:Decoder .*not found|Unknown decoder|[Nn]o decoder|not implemented).*")
+_STOPPED = re.compile(rb"received signal (?:2|15)\b")
+
+#: More wanted frames than this do not fit into a command line: all are encoded, then chosen from.
+_MOST_NAMED = 4000
 
 
 @dataclass(frozen=True)
 class Pass:
     """What one pass gave.
 
-    ``pts`` and ``durations`` in ticks of the stream, one for each frame decoded, None where the
-    decoder knows none; ``jpegs`` maps frame numbers to JPEGs; ``errors`` counts the decoder's
-    complaints; ``even`` is false when the video changed its form midway, so that the selection of
-    frames cannot be trusted.
+    ``pts`` in ticks of the stream, one for each frame decoded, None where the decoder knows none;
+    ``jpegs`` maps frame numbers to JPEGs; ``errors`` counts the decoder's complaints; ``even`` is
+    false when the video changed its form midway, so that the selection of frames cannot be
+    trusted; ``interlaced`` tells whether most frames consist of two fields; ``problem`` is what
+    kept the decoder from its work.
     """
 
     pts: tuple[int | None, ...]
-    durations: tuple[int | None, ...]
     jpegs: dict[int, bytes]
     errors: int
-    even: bool
+    even: bool = True
+    interlaced: bool = False
     problem: str = ""
 
     @property
@@ -54,49 +65,66 @@ class _Listener:
 
     def __init__(self) -> None:
         self.pts: list[int | None] = []
-        self.durations: list[int | None] = []
         self.errors = 0
+        self.fields = 0
         self.graphs = 0
+        self.in_order = True
+        self.stopped = False
         self.problem = ""
 
     def line(self, text: bytes) -> None:
         frame = _FRAME.search(text)
         if frame:
-            self.pts.append(None if frame[1] == b"NOPTS" else int(frame[1]))
-            self.durations.append(int(frame[2]) if frame[2] else None)
-        # The end of a frame's line is written apart, so that a line of the decoder's thread may
-        # come before it: one line here can say both.
+            self.in_order &= int(frame[1]) == len(self.pts)
+            self.pts.append(None if frame[2] == b"NOPTS" else int(frame[2]))
+            self.fields += frame[3] != b"P"
         if _GRAPH.search(text):
             self.graphs += 1
         if _ERROR.search(text):
             self.errors += 1
+        elif _STOPPED.search(text):
+            self.stopped = True
         elif not self.problem and (problem := _PROBLEM.search(text)):
             self.problem = problem[0].decode("ascii", "replace").strip()
 
 
 def decode(
-    path: Path, stream: int, wanted: Sequence[int] | None, settings: EncodeSettings, limits: Limits
+    path: Path,
+    stream: int,
+    wanted: Sequence[int] | None,
+    settings: EncodeSettings,
+    limits: Limits,
+    size: tuple[int, int] | None = None,
 ) -> Pass:
     """Decode a stream from its first frame to its last and encode the wanted frames (None: all).
 
+    ``size`` (width, height) is that of the JPEGs; left out, it follows from the first frame.
     Raises Refused when a limit is met, UserError when the decoder is missing or was killed.
     """
+    if wanted is not None and len(wanted) > _MOST_NAMED:
+        wanted = None
     said = _Listener()
-    command = decode_command(str(path), stream, wanted, settings.short_side, settings.quality)
+    command = decode_command(str(path), stream, wanted, settings.short_side, settings.quality, size)
     done = run_limited(command, limits.cpu_seconds, said.line, child_environment())
+    _check_end(done, said, limits)
+    jpegs = split_jpegs(done.output)
+    numbers = range(len(said.pts)) if wanted is None else wanted
+    return Pass(
+        pts=tuple(said.pts),
+        jpegs=dict(zip(numbers, jpegs, strict=False)),
+        errors=said.errors,
+        even=said.graphs <= 1 and said.in_order and len(jpegs) <= len(numbers),
+        interlaced=2 * said.fields > len(said.pts),
+        problem=said.problem,
+    )
+
+
+def _check_end(done: Finished, said: _Listener, limits: Limits) -> None:
     if done.over == "cpu":
         raise Refused("time-limit", f"takes more than {limits.cpu_seconds:g} CPU seconds")
     if done.over:
         raise Refused("time-limit", "the decoder stood still")
-    jpegs = split_jpegs(done.output)
-    numbers = range(len(said.pts)) if wanted is None else wanted
+    if said.stopped:
+        raise UserError("ffmpeg was stopped by a signal from outside: run the same command again")
     if done.status < 0:
         raise Refused("unreadable", f"the decoder crashed (signal {-done.status})")
-    return Pass(
-        tuple(said.pts),
-        tuple(said.durations),
-        dict(zip(numbers, jpegs)),  # noqa: B905
-        said.errors,
-        said.graphs <= 1 and len(jpegs) <= len(numbers),
-        said.problem,
-    )

@@ -22,12 +22,14 @@ from prep.video.encrypted import holds_encrypted_track
 from prep.video.refusal import Refused
 
 #: A packet of one byte holds no frame: it stands for "as before" where frames were dropped.
-_NO_FRAME_BYTES = 1
+NO_FRAME_BYTES = 1
 
 _OF_THE_FILE = (ENOENT, EACCES, EPERM, EISDIR, ENOTDIR, ELOOP, ENAMETOOLONG)
 
 #: Seconds that opening or reading may stand still before a file is given up.
 _PATIENCE = 120.0
+
+_CHUNK = 1 << 20
 
 _ENCRYPTED_TAGS = ("encv", "drmi")
 
@@ -37,11 +39,16 @@ class PacketTimes:
     """Packets of the chosen stream that hold a frame to show, in the order of the file.
 
     ``pts`` presentation times in ticks (decoding time where a container gives no other, None
-    where it gives neither).
+    where it gives neither); ``durations`` in ticks, 0 where it is not told. ``hidden`` counts
+    packets before the first frame to show, left over by a cut without encoding anew; ``reached``
+    is the end in seconds, from time 0, of the last packet of any stream.
     """
 
     pts: tuple[int | None, ...]
+    durations: tuple[int, ...]
+    hidden: int
     encrypted: bool
+    reached: float
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,10 @@ class Probe:
     """The largest video stream of a file.
 
     ``start`` is the file's own zero in seconds: the earliest time stamp of any stream, from which
-    players count. ``announced_frames`` is 0 and ``announced_seconds`` None where nothing is said or
-    what is said cannot be trusted; ``reached`` is the end, in seconds from ``start``, of the last
-    packet that is in the file, of any stream, when the whole container announces its length.
+    players count. ``announced_frames`` is 0 where nothing is said or it cannot be trusted.
+    ``stream_end`` and ``file_end`` are where the stream and the whole file announce to end, in
+    seconds from ``start``, None where they do not; ``reached`` is where the last packet of any
+    stream does end. ``fps`` is 0 where it is not told.
     """
 
     stream: int
@@ -60,10 +68,10 @@ class Probe:
     start: Fraction
     fps: float
     announced_frames: int
-    announced_seconds: float | None
+    stream_end: float | None
+    file_end: float | None
+    reached: float
     packets: PacketTimes = field(repr=False)
-    container_seconds: float | None = None
-    reached: float = 0.0
 
 
 def check_file(path: Path) -> None:
@@ -83,14 +91,42 @@ def check_file(path: Path) -> None:
         raise UserError(f"cannot read {path}: {error.strerror}; is the disk in order?") from error
 
 
+def check_disk(path: Path) -> None:
+    """Read a refused file to its end: UserError when it is the disk that fails, not the file."""
+    try:
+        check_file(path)
+        with path.open("rb", buffering=0) as file:
+            while file.read(_CHUNK):
+                pass
+    except Refused:
+        return
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; is the disk in order?") from error
+
+
 def probe(path: Path) -> Probe:
     """Open a file, choose its stream, walk over its packets.
 
     Raises Refused: unreadable, no-video-stream or encrypted.
     """
     check_file(path)
+    with open_video(path) as container:
+        stream = _largest(container)
+        if _is_encrypted(container, stream, path):
+            raise Refused("encrypted", "the video stream is encrypted")
+        packets = _walk(container, stream)
+        if packets.encrypted:
+            raise Refused("encrypted", "the packets of the video stream are encrypted")
+        return _describe(container, stream, packets)
+
+
+def open_video(path: Path) -> Any:
+    """Open a file with PyAV, as a local file whatever its name looks like; Refused if it is none.
+
+    No file may open another place: a list of addresses named .mp4 stays unread.
+    """
     try:
-        container = av.open(
+        return av.open(
             f"file:{path}",
             container_options={"protocol_whitelist": "file"},
             metadata_errors="ignore",
@@ -98,14 +134,6 @@ def probe(path: Path) -> Probe:
         )
     except (av.FFmpegError, OSError, ValueError) as error:
         raise Refused("unreadable", f"cannot be opened: {_words(error)}") from error
-    with container:
-        stream = _largest(container)
-        if _is_encrypted(container, stream, path):
-            raise Refused("encrypted", "the video stream is encrypted")
-        packets, reached = _walk(container, stream)
-        if packets.encrypted:
-            raise Refused("encrypted", "the packets of the video stream are encrypted")
-        return _describe(container, stream, packets, reached)
 
 
 def _largest(container: Any) -> Any:
@@ -129,25 +157,32 @@ def _is_encrypted(container: Any, stream: Any, path: Path) -> bool:
     return "mp4" in container.format.name and holds_encrypted_track(path)
 
 
-def _walk(container: Any, stream: Any) -> tuple[PacketTimes, float]:
-    """Packets of the stream, and the end in seconds of the last packet of any stream."""
+def _walk(container: Any, stream: Any) -> PacketTimes:
     times: list[int | None] = []
-    encrypted, reached = False, 0.0
-    for packet in _packets(container):
+    durations: list[int] = []
+    encrypted, reached, hidden = False, 0.0, 0
+    for packet in packets_of(container):
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None and packet.time_base:
             reached = max(reached, float((stamp + (packet.duration or 0)) * packet.time_base))
-        if packet.stream_index != stream.index or packet.is_discard:
+        if packet.stream_index != stream.index:
             continue
-        if packet.size > _NO_FRAME_BYTES:
+        hidden += packet.is_discard
+        encrypted = encrypted or packet.has_sidedata("encryption_info")
+        if shows_frame(packet):
             times.append(stamp)
-            encrypted = encrypted or packet.has_sidedata("encryption_info")
-    return PacketTimes(tuple(times), encrypted), reached
+            durations.append(packet.duration or 0)
+    return PacketTimes(tuple(times), tuple(durations), hidden, encrypted, reached)
 
 
-def _packets(container: Any) -> Iterator[Any]:
+def shows_frame(packet: Any) -> bool:
+    """Whether a packet holds a frame that is to be shown."""
+    return packet.size > NO_FRAME_BYTES and not packet.is_discard
+
+
+def packets_of(container: Any, *streams: Any) -> Iterator[Any]:
     """All packets up to the end or the first that cannot be read: the decoder tells that again."""
-    walk = container.demux()
+    walk = container.demux(*streams)
     while True:
         try:
             packet = next(walk)
@@ -157,7 +192,7 @@ def _packets(container: Any) -> Iterator[Any]:
             yield packet
 
 
-def _describe(container: Any, stream: Any, packets: PacketTimes, reached: float) -> Probe:
+def _describe(container: Any, stream: Any, packets: PacketTimes) -> Probe:
     start = Fraction(container.start_time or 0, av.time_base)
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
     constant = bool(stream.average_rate) and stream.average_rate == stream.base_rate
@@ -169,11 +204,11 @@ def _describe(container: Any, stream: Any, packets: PacketTimes, reached: float)
         time_base=Fraction(stream.time_base),
         start=start,
         fps=float(rate or 0),
-        announced_frames=stream.frames if constant else 0,
-        announced_seconds=None if guessed else _stream_seconds(stream),
+        announced_frames=max(0, stream.frames - packets.hidden) if constant else 0,
+        stream_end=None if guessed else _stream_end(stream, start),
+        file_end=None if guessed or whole is None else whole / av.time_base,
+        reached=packets.reached - float(start),
         packets=packets,
-        container_seconds=None if guessed or whole is None else whole / av.time_base,
-        reached=reached - float(start),
     )
 
 
@@ -181,14 +216,14 @@ def _describe(container: Any, stream: Any, packets: PacketTimes, reached: float)
 _NO_TIMES = av.format.Flags.no_timestamps.value
 
 
-def _stream_seconds(stream: Any) -> float | None:
-    """Length that the stream itself announces: its header, or Matroska's DURATION tag."""
+def _stream_end(stream: Any, start: Fraction) -> float | None:
+    """Where the stream itself announces to end: by its header, or Matroska's DURATION tag."""
     if stream.duration:
-        return float(stream.duration * stream.time_base)
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base - start)
     hours, _, rest = stream.metadata.get("DURATION", "").partition(":")
     minutes, _, seconds = rest.partition(":")
     try:
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds) - float(start)
     except ValueError:
         return None
 
