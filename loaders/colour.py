@@ -1,26 +1,28 @@
 """Colour jitter, grey and normalisation of a clip as one affine map of its pixels.
 
 Factors are drawn as torchvision's ColorJitter draws them: brightness b, contrast c, saturation s
-uniform about 1, hue a part of a turn. With Y = l . x the luma of a pixel (BT.601) and m the mean
+uniform about 1, hue h a part of a turn. With Y = l . x the luma of a pixel (BT.601) and m the mean
 of Y over all pixels of the clip as cropped::
 
     brightness   x -> b x
     contrast     x -> c x + (1 - c) m          about the mean luma at that moment
     saturation   x -> s x + (1 - s) Y          about the grey of each pixel
-    hue          chroma turned by 2 pi h in the plane of I and Q
+    hue          x -> R(h) x                   a turn about the axis of greys, red to yellow
     grey         x -> Y
 
-None of them but contrast and brightness touches Y, so in whatever order they come the result is
+The first three give the same in whatever order they come, so none is drawn; hue is the fourth::
 
-    x' = b c (Y + s R(h) (x - Y)) + b (1 - c) m        grey: s = 0
+    x' = R(h) b c (Y + s (x - Y)) + b (1 - c) m        grey: the luma of that
 
-which is why no order is drawn. Only m waits for the pixels: ``Colours`` holds the matrix, already
-divided by the deviations, and the weight b (1 - c) of m; a backend measures m on the resized crop
-and completes the offset with ``offsets``. The result is cut to what 0..255 can become.
+Only m waits for the pixels: ``Colours`` holds the matrix, already divided by the deviations, and
+the weight b (1 - c) of m; a backend measures m on the resized crop and completes the offset. The
+result is cut to what 0..255 can become.
 
-Where this is not torchvision: it cuts after every step and rounds to 8 bits, so there the order
-matters for very bright and very saturated pixels; its hue turns in HSV, which is not linear; its
-mean is that of each frame and not of the clip. README.md has the measured differences.
+Where this is not torchvision: it cuts after every step and rounds to 8 bits, and takes the steps
+in a random order, which shows in very bright and very saturated pixels; its mean is that of each
+frame, not of the clip; its hue turns in HSV, which no matrix does. R(h) is a turn in RGB, which
+is HSV's own for whole thirds; it comes closer than the turn in YIQ that DALI's hue operator makes.
+README.md has the measured differences.
 """
 
 from __future__ import annotations
@@ -38,10 +40,15 @@ Draws = npt.NDArray[np.float64]
 LUMA = np.array([0.299, 0.587, 0.114])
 COLOUR_SLOTS = 6
 
-_YIQ = np.array([LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 _GREY = np.tile(LUMA, (3, 1))
 _CHROMA = np.eye(3) - _GREY
-_TURN = np.linalg.inv(_YIQ) @ np.array([[0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]]) @ _YIQ
+_AXIS = np.full((3, 3), 1 / 3)
+_ACROSS = np.array([[0, -1.0, 1.0], [1.0, 0, -1.0], [-1.0, 1.0, 0]]) / np.sqrt(3)
+# R(h) is _AXIS + cos (1 - _AXIS) + sin _ACROSS (Rodrigues) and leaves greys as they are, so chroma
+# alone is turned: _STILL + cos _WITH + sin _AGAINST.
+_STILL = _AXIS @ _CHROMA
+_WITH = _CHROMA - _STILL
+_AGAINST = _ACROSS @ _CHROMA
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,10 @@ class Colours:
     mean: Floats
     deviation: Floats
 
-    def offsets(self, luma: Floats, clips: slice = slice(None)) -> Floats:
-        """Offsets (B, 3) of some clips once their mean luma (B,) is known, on 0..255."""
-        weighted = (self.about_mean[clips] * luma)[:, None]
-        return (weighted - self.mean) / self.deviation
+    def affine(self, clip: int, luma: float) -> Floats:
+        """The whole map of one clip, (3, 4), once its mean luma is known."""
+        offset = (self.about_mean[clip] * luma - self.mean) / self.deviation
+        return np.concatenate([self.matrix[clip], offset[:, None]], axis=1, dtype=np.float32)
 
     @property
     def limits(self) -> tuple[Floats, Floats]:
@@ -76,31 +83,32 @@ def training_colours(draws: Draws, views: TrainViews) -> Colours:
     spread = np.where(jittered[:, None], (2 * draws[:, 1:5] - 1) * strengths, 0.0)
     brightness, contrast, saturation = 1 + spread[:, :3].T
     grey = draws[:, 5] < views.grey_p
-    return _colours(
-        brightness, contrast, np.where(grey, 0.0, saturation), spread[:, 3], views.statistics
-    )
+    return _colours(brightness, contrast, saturation, spread[:, 3], grey, views.statistics)
 
 
 def plain_colours(clips: int, statistics: Statistics) -> Colours:
     """Normalisation alone, for B clips."""
     one = np.ones(clips)
-    return _colours(one, one, one, 0 * one, statistics)
+    return _colours(one, one, one, 0 * one, np.zeros(clips, np.bool_), statistics)
 
 
 def _colours(
-    brightness: Draws, contrast: Draws, saturation: Draws, hue: Draws, statistics: Statistics
+    brightness: Draws,
+    contrast: Draws,
+    saturation: Draws,
+    hue: Draws,
+    grey: npt.NDArray[np.bool_],
+    statistics: Statistics,
 ) -> Colours:
-    angle = 2 * np.pi * hue
-    chroma = saturation * np.stack([np.cos(angle), np.sin(angle)])
-    gain = (brightness * contrast)[:, None, None]
-    linear = gain * (_GREY + chroma[0][:, None, None] * _CHROMA + chroma[1][:, None, None] * _TURN)
+    angle = (2 * np.pi * hue)[:, None, None]
+    chroma = _STILL + np.cos(angle) * _WITH + np.sin(angle) * _AGAINST
+    linear = (brightness * contrast)[:, None, None] * (_GREY + saturation[:, None, None] * chroma)
+    linear = np.where(grey[:, None, None], (LUMA @ linear)[:, None, :], linear)
     deviation = DEVIATION[statistics]
-    # Greys of pixels that were inside stay inside, so what only loses its colour needs no cut.
-    moved = (brightness != 1) | (contrast != 1) | (hue != 0)
     return Colours(
         matrix=(linear / deviation[:, None]).astype(np.float32),
         about_mean=(brightness * (1 - contrast)).astype(np.float32),
-        cut=moved | ((saturation != 0) & (saturation != 1)),
+        cut=(brightness != 1) | (contrast != 1) | (saturation != 1) | (hue != 0),
         mean=MEAN[statistics].astype(np.float32),
         deviation=deviation.astype(np.float32),
     )

@@ -108,13 +108,10 @@ def affine(plan: StepPlan, i: int, frames: list[Bytes]) -> tuple[Floats, Limits 
 
     frames: the T frames of the clip, for its mean luma; looked at only if its contrast changes.
     """
-    colours, one = plan.colours, slice(i, i + 1)
-    luma = 0.0
+    colours, luma = plan.colours, 0.0
     if colours.about_mean[i]:
         luma = float(np.mean([cv2.mean(frame)[:3] for frame in frames], axis=0) @ LUMA)
-    offset = colours.offsets(np.array([luma], np.float32), one)
-    limits = colours.limits if colours.cut[i] else None
-    return np.concatenate([colours.matrix[one], offset[..., None]], axis=2)[0], limits
+    return colours.affine(i, luma), colours.limits if colours.cut[i] else None
 
 
 def paint(view: Bytes, colours: Floats, limits: Limits | None, out: Floats) -> None:
