@@ -100,7 +100,8 @@ def shard_names(folder: Path) -> tuple[str, ...]:
     place = folder / SHARDS
     if not place.is_dir():
         raise UserError(
-            f"no shards in {folder}: make them with `prep shard --dataset {folder.name}`"
+            f"no shards in {folder}: make them with `prep shard --dataset {folder.name}`, or name "
+            "the folder above it with --shards"
         )
     endings = (".json", ".tar", ".idx")
     names = {p.stem for p in place.iterdir() if p.suffix in endings and not p.name.startswith(".")}
@@ -137,14 +138,18 @@ def same_content(records: Mapping[str, ShardRecord]) -> Iterator[tuple[str, str]
     """Pairs of clips, by key, of which one trains and one tests in a split, with equal frames.
 
     Frames are compared by size and CRC32 of all of them. Splits pair by name: ``train1`` with
-    ``test1``, ``train`` with ``val`` and ``test``. A later clip is paired with the first equal one.
+    ``test1``, ``train`` with ``val`` and ``test``. A clip is paired with one earlier one at most.
     """
-    first: dict[bytes, tuple[str, frozenset[str]]] = {}
+    # Of clips that are equal and in the same splits, the first stands for all.
+    seen: dict[bytes, dict[frozenset[str], str]] = {}
     for record in records.values():
         for key, splits, digest in _contents(record):
-            known = first.setdefault(digest, (key, splits))
-            if known[0] != key and _trains_and_tests(known[1], splits):
-                yield known[0], key
+            equal = seen.setdefault(digest, {})
+            pairs = (other for mine, other in equal.items() if _trains_and_tests(mine, splits))
+            first = next(pairs, None)
+            if first is not None:
+                yield first, key
+            equal.setdefault(splits, key)
 
 
 def _contents(record: ShardRecord) -> Iterator[tuple[str, frozenset[str], bytes]]:

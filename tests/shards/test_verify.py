@@ -135,5 +135,25 @@ def test_equal_videos_in_train_and_test_are_told(tmp_path: Path, monkeypatch: py
     assert [sorted(int(key[:6]) for key in pair) for pair in pairs] == [[1, 4]]
 
 
+def test_equal_videos_are_told_whoever_came_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Rows 0 and 1 train, 4 and 5 test, all equal; 0 is in neither part and must not hide that."""
+    import tests.shards.made as made
+
+    encode, clips_of = made.encode, made.made_clips
+    monkeypatch.setattr(made, "paint", _paint_as(made.paint, {1: 0, 4: 0, 5: 0}))
+    monkeypatch.setattr(made, "encode", lambda clip: encode(clip, 3))
+
+    def unused_first(*args: object, **options: object):
+        clips = clips_of(*args, **options)
+        train = clips["split_train1"].to_pylist()
+        column = clips.column_names.index("split_train1")
+        return clips.set_column(column, "split_train1", [[False, *train[1:]]])
+
+    monkeypatch.setattr(made, "made_clips", unused_first)
+    made_store(tmp_path / "custom", 12, per_shard=20)
+    pairs = same_content(scan_records(tmp_path / "custom").records)
+    assert [tuple(int(key[:6]) for key in pair) for pair in pairs] == [(1, 4), (1, 5)]
+
+
 def _paint_as(paint, other: dict[int, int]):
     return lambda row, frame: paint(other.get(row, row), frame)
