@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import weakref
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,7 +83,8 @@ class ClipLoader:
         self.identity = self._planner.identity
         self.backend, self.why = choose(backend, self._device)
         self._backend = _backend(self.backend, self._planner, self._device, threads)
-        self._current: Generator[Batch, None, None] | None = None
+        # Weak, so that an iterator nobody holds any more ends at once.
+        self._current: weakref.ref[Generator[Batch, None, None]] | None = None
 
     @cached_property
     def displacement(self) -> int:
@@ -98,10 +100,10 @@ class ClipLoader:
         """
         if not 0 <= start_step <= self.steps_per_epoch:
             raise ValueError(f"step {start_step} of an epoch of {self.steps_per_epoch}")
-        if self._current is not None:
-            self._current.close()
-        self._current = self._batches(epoch, start_step)
-        return self._current
+        self._end_current()
+        batches = self._batches(epoch, start_step)
+        self._current = weakref.ref(batches)
+        return batches
 
     def _batches(self, epoch: int, start_step: int) -> Generator[Batch, None, None]:
         steps = range(start_step, self.steps_per_epoch)
@@ -117,9 +119,13 @@ class ClipLoader:
 
     def close(self) -> None:
         """End the running epoch and the threads."""
-        if self._current is not None:
-            self._current.close()
+        self._end_current()
         self._backend.close()
+
+    def _end_current(self) -> None:
+        current = self._current() if self._current is not None else None
+        if current is not None:
+            current.close()
 
     def __enter__(self) -> ClipLoader:
         return self
