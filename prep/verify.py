@@ -81,7 +81,7 @@ def check_set(
     fresh = _check_shards(folder, names, decode, workers)
     checks = dict(sorted({**known, **fresh}.items()))
     scan = RecordScan({name: c.record for name, c in checks.items() if c.record}, ())
-    info = _known_info(folder)
+    info = _known_info(folder) if checks else load_info(folder)
     # Without all records their identity is unknown; the tables must still agree among themselves.
     some_unread = len(scan.records) < len(checks)
     identity = info.identity if info and some_unread else scan.identity

@@ -92,7 +92,7 @@ class ScanReport:
 
     def _mend_lines(self) -> list[str]:
         if self.missing_list is None:
-            return ["nothing is missing"]
+            return ["", "nothing is missing"]
         lines = [f"missing clips are listed in {self.missing_list}"]
         place = PLACES.get(self.source.benchmark)
         if self.inventory.clips.missing and place:

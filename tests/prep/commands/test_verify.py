@@ -340,6 +340,21 @@ def test_wrong_words(words):
     assert (found.code, found.out) == (2, "")
 
 
+def test_a_folder_without_a_shard(tmp_path):
+    (tmp_path / "toy" / "shards").mkdir(parents=True)
+    assert "no shards in" in refused("verify", "--dataset", "toy", "--shards", tmp_path)
+    assert "no shards in" in refused("verify", "--dataset", "toy", "--shards", tmp_path, "--repair")
+
+
+def test_a_set_whose_every_shard_is_lost(made):
+    for name in scan_records(made).records:
+        remove_shard(made, name)
+    found = _verify(made, "--json")
+    assert found.code == 1
+    lost = [fault for fault in found.json["faults"] if "is gone with its record" in fault["what"]]
+    assert len(lost) == 4
+
+
 def test_a_set_of_another_format_version(made):
     path = shard_file(made, "all-00000", "json")
     import hashlib
