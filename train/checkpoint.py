@@ -142,11 +142,17 @@ def state_folders(out: Path) -> list[Path]:
 
 
 def latest_progress(out: Path) -> tuple[Path, Progress] | None:
-    """Newest state of a run, or None when it has none."""
+    """Newest state of a run, or None when it has none; UserError when it is of another version."""
     found = state_folders(out)
     if not found:
         return None
-    return found[-1], Progress(**json.loads((found[-1] / "progress.json").read_text()))
+    path = found[-1] / "progress.json"
+    try:
+        return found[-1], Progress(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} is no progress of this version ({error}): start anew with --overwrite"
+        ) from error
 
 
 def trainable(model: torch.nn.Module) -> dict[str, torch.Tensor]:

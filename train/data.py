@@ -96,7 +96,7 @@ def training_subset(recipe: Recipe[Any, Any], store: ShardStore, *, save: bool) 
         if protocol.subset:
             return _only_half(load_subset(store, protocol.subset), store, half)
         return _drawn(store, protocol.shots, recipe.seed, half, save)
-    if isinstance(protocol, ZeroShot) and recipe.dataset in protocol.targets:
+    if isinstance(protocol, ZeroShot) and store.info.benchmark in map(canonical, protocol.targets):
         return restricted(split_subset(store, split), store, _half(store, "base"), "base")
     return split_subset(store, split)
 

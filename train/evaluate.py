@@ -16,9 +16,9 @@ from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from manifests.errors import UserError
+from train.losses import cosines
 from train.metrics import Predictions, collect, rank_classes
 
 Gather = Callable[[torch.Tensor], torch.Tensor]
@@ -53,8 +53,7 @@ def videos_per_step(asked: int, views: int) -> int:
 
 def view_scores(video: torch.Tensor, texts: torch.Tensor, tau: float, views: int) -> torch.Tensor:
     """Summed probabilities `(B, C)` from features `(B·V, E)` and class texts `(C, E)`."""
-    cosine = F.normalize(video.float(), dim=-1) @ F.normalize(texts.float(), dim=-1).T
-    probabilities = (cosine / tau).softmax(dim=-1)
+    probabilities = (cosines(video, texts) / tau).softmax(dim=-1)
     return probabilities.view(-1, views, len(texts)).sum(dim=1)
 
 

@@ -147,7 +147,7 @@ def load_result(path: Path) -> Result:
         record["training"] = Training(**record["training"])
         record["selections"] = tuple(_selection(item) for item in record["selections"])
         return Result(**record)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} is no result of this version ({type(error).__name__}: {error}): "
             "name a result.json that train/run.py wrote"

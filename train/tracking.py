@@ -47,13 +47,13 @@ def trim_log(path: Path, updates: int) -> None:
     if not path.is_file():
         return
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             before = json.loads(line)["update"] < updates
         except ValueError:  # the last line of a killed run
             continue
         if before:
-            kept.append(line)
+            kept.append(f"{line}\n")
     atomic_write(path, "".join(kept).encode())
 
 

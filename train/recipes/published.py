@@ -42,6 +42,11 @@ FULL_VIEWS: Final = Grid(4, 3)
 SMALL_LOOK: Final = Views(size=48, short_side=48)
 SMALL_AUGMENT: Final = Augment(crop_area=(0.8, 1.0), flip=0.0)
 LOGGED_SEED: Final = 2048
+# What the authors' own run logs are of.
+LOGGED: Final[Mapping[Task, tuple[str, ...]]] = {
+    "few-shot": ("hmdb51", "ssv2", "ucf101"),
+    "base-novel": ("hmdb51", "kinetics400", "ssv2", "ucf101"),
+}
 # Learning rate and global batch of the followed code for tuning everything; the rate is scaled
 # with the batch. MSTA's paper gives none for its "ViCLIP" and "Vanilla CLIP" rows.
 FULL_TUNING: Final[Mapping[Task, tuple[float, int]]] = {
@@ -148,6 +153,8 @@ def pretrain(choice: Choice) -> Recipe[Pretrain, Any]:
 
     accelerate launch train/run.py pretrain --dataset custom --shards data/shards/toy-captions
     """
+    if choice.reading == "logs":
+        _check_logged("pretrain", choice)
     return Recipe(
         protocol=Pretrain(),
         options=default_options("zero-shot"),  # nothing is added to the backbone
@@ -182,8 +189,7 @@ def _finish(recipe: Recipe[Any, Any], choice: Choice) -> Recipe[Any, Any]:
     if choice.batch is not None:
         recipe = replace(recipe, optim=replace(recipe.optim, batch=choice.batch))
     if choice.reading == "logs":
-        if recipe.task not in ("few-shot", "base-novel"):
-            raise UserError(f"the authors published no logs of {recipe.task}: leave out --as logs")
+        _check_logged(recipe.task, choice)
         recipe = replace(recipe, seed=LOGGED_SEED)
     if recipe.method != "msta":  # only "+ L_cc" rows have it, and those are MSTA's
         recipe = replace(recipe, loss=replace(recipe.loss, consistency="none"))
@@ -194,6 +200,17 @@ def _finish(recipe: Recipe[Any, Any], choice: Choice) -> Recipe[Any, Any]:
         scaled = rate * recipe.optim.batch / batch
         recipe = replace(recipe, optim=replace(recipe.optim, lr=scaled))
     return recipe
+
+
+def _check_logged(task: Task, choice: Choice) -> None:
+    """Refuse to call something the logs' reading that no log is of."""
+    known = LOGGED.get(task, ())
+    if choice.dataset not in known:
+        others = f", of {task} only on {', '.join(known)}" if known else ""
+        raise UserError(
+            f"the authors published no logs of {task} on {choice.dataset}{others}: "
+            "leave out --as logs"
+        )
 
 
 def _small(recipe: Recipe[Any, Any]) -> Recipe[Any, Any]:

@@ -186,6 +186,12 @@ class Optim:
     precision: Precision = "fp32"
     """Arithmetic of the towers; the default is the launcher's --mixed_precision."""
 
+    def __post_init__(self) -> None:
+        _at_least(0, self, "lr", "epochs", "warmup_epochs", "weight_decay", "clip_norm")
+        _at_least(1, self, "batch", "accumulate")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas {self.betas}: from 0 to below 1")
+
 
 @dataclass(frozen=True)
 class Testing:
@@ -197,6 +203,9 @@ class Testing:
     """Videos per rank of one test step; 0 chooses so that about 32 views pass at once."""
     validation: int = 0
     """Videos per class held out of the unused training split for best-on-validation."""
+
+    def __post_init__(self) -> None:
+        _at_least(0, self, "eval_every", "eval_batch", "validation")
 
 
 @dataclass(frozen=True)
@@ -238,6 +247,12 @@ TASKS: dict[Task, type] = {
     "pretrain": Pretrain,
 }
 TASK_OF: dict[type, Task] = {record: task for task, record in TASKS.items()}
+
+
+def _at_least(least: int, record: Any, *names: str) -> None:
+    for name in names:
+        if getattr(record, name) < least:
+            raise ValueError(f"{name} {getattr(record, name)}: at least {least}")
 
 
 def _plain(value: Any) -> Any:

@@ -66,7 +66,7 @@ class _First:
     """Words that decide the other defaults."""
 
     dataset: str = "toy"
-    method: str = "msta"
+    method: str = ""
     reading: Annotated[Reading, tyro.conf.arg(name="as")] = "paper"
     batch: int | None = None
     variant: str = ""
@@ -90,7 +90,7 @@ def read_words(words: Sequence[str]) -> Words[Any, Any]:
     first = _first_reading(task, rest)
     try:
         recipe = _chosen(task, first)
-    except UserError as error:
+    except (UserError, ValueError) as error:  # ValueError: a number that a record refuses
         _wrong(str(error))
     kind = cast(Any, Words)[type(recipe.protocol), type(recipe.options)]
     default = Words(recipe, Where(), first.reading, first.variant)
@@ -130,7 +130,9 @@ def _first_reading(task: Task, words: Sequence[str]) -> _First:
 
 
 def _chosen(task: Task, first: _First) -> Recipe[Any, Any]:
-    choice = Choice(canonical(first.dataset), first.method, first.reading, first.batch)
+    if task == "pretrain" and first.method:
+        raise UserError("pretrain trains the whole backbone: leave out --method")
+    choice = Choice(canonical(first.dataset), first.method or "msta", first.reading, first.batch)
     recipe = RECIPES[task](choice)
     recipe = replace(recipe, optim=replace(recipe.optim, precision=_launched_precision()))
     if first.variant:
@@ -140,8 +142,13 @@ def _chosen(task: Task, first: _First) -> Recipe[Any, Any]:
 
 def _varied(recipe: Recipe[Any, Any], name: str) -> Recipe[Any, Any]:
     if name not in VARIANTS:
-        near = difflib.get_close_matches(name, VARIANTS, n=1) or [", ".join(VARIANTS)]
-        raise UserError(f"there is no variant {name!r}: did you mean {near[0]}?")
+        near = difflib.get_close_matches(name, VARIANTS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(VARIANTS)}"
+        raise UserError(f"there is no variant {name!r}: {hint}")
+    if recipe.method != "msta":
+        raise UserError(
+            f"the ablations are of msta, not of {recipe.method}: leave out --variant {name}"
+        )
     return VARIANTS[name](recipe)
 
 
