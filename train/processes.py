@@ -57,10 +57,10 @@ def _words_of(process: int) -> list[str]:
 
 def _asked_for(words: Sequence[str]) -> int:
     """`--num_processes` of the launcher's own command line; 0 when it says nothing."""
-    for word, value in zip(words, [*words[1:], ""], strict=True):
+    for place, word in enumerate(words):
         name, _, inline = word.partition("=")
         if name in ("--num_processes", "--num-processes"):
-            text = inline or value
+            text = inline or "".join(words[place + 1 : place + 2])
             return int(text) if text.isdigit() and int(text) > 1 else 0
     return 0
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from accelerate.state import AcceleratorState
 
 from tests.train.toy_set import captioned_shards, nano_weights, toy_shards
 
@@ -32,3 +34,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     captioned_shards(made.captions, 96)
     nano_weights(made.models)
     return made
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Accelerate on one CPU process; it keeps one state for all that a process makes of it."""
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
