@@ -188,7 +188,12 @@ def _start(work: Work[Any]) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(work, theirs, os.getpid()), daemon=True)
-    process.start()
+    # Ctrl-C is not for workers, from their first moment on.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()  # so that the pipe ends when the worker does
     return _Worker(process, ours)
 
@@ -197,6 +202,8 @@ def _serve(work: Work[Any], pipe: Connection, parent: int) -> None:
     """The worker: make the shards that come through the pipe until it closes."""
     die_with_parent(parent)
     os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, _leave)
     while True:
         try:
