@@ -11,25 +11,22 @@ and colours become BT.601 full range, the only ones a JPEG can have.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import ffmpeg
 
 from manifests.errors import UserError
+from prep.video.request import Request
+from prep.video.shape import LONGEST, STRANGEST
 
 _MEND = "install ffmpeg, or run `pip install imageio-ffmpeg`"
 
 #: libavutil of ffmpeg 5.1, which renamed -vsync; ffmpeg 9 no longer knows the old name.
 _FPS_MODE = (57, 28)
-
-#: The most a scaled side may measure: JPEG ends at 65,535 pixels.
-_LONGEST = 65500
 
 
 @lru_cache(maxsize=1)
@@ -64,11 +61,11 @@ def build_of(binary: str) -> tuple[str, str]:
 def scale_filter(short_side: int, size: tuple[int, int] | None = None) -> str:
     """Apply the sample aspect, shrink to the short side, convert to JPEG's colours.
 
-    A sample aspect beyond 1:10 or 10:1 is a mistake of the file and is left out.
+    The size is that of ``shape.shown_size``, in ffmpeg's words, unless ``size`` is given.
     """
-    aspect = "if(between(sar,0.1,10),sar,1)"
+    aspect = f"if(between(sar,{1 / STRANGEST:g},{STRANGEST:g}),sar,1)"
     width = f"iw*{aspect}"
-    shrink = f"min(1,min({short_side}/min({width},ih),{_LONGEST}/max({width},ih)))"
+    shrink = f"min(1,min({short_side}/min({width},ih),{LONGEST}/max({width},ih)))"
     w, h = size or (f"max(1,round({width}*{shrink}))", f"max(1,round(ih*{shrink}))")
     return (
         f"scale=w='{w}':h='{h}'"
@@ -82,31 +79,20 @@ def encode_flags(short_side: int, quality: int) -> str:
     return f"{scale_filter(short_side)} mjpeg {quality} {_BITEXACT}"
 
 
-def decode_command(
-    path: str,
-    stream: int,
-    wanted: Sequence[int] | None,
-    short_side: int,
-    quality: int,
-    size: tuple[int, int] | None = None,
-) -> list[str]:
-    """The command that decodes stream number ``stream`` of a file and encodes the wanted frames.
-
-    ``wanted`` are frame numbers from 0, ascending; None encodes every frame. ``size`` (width,
-    height) replaces the size that follows from each frame's own.
-    """
+def decode_command(request: Request) -> list[str]:
+    """The command that decodes one stream of a file and encodes the frames wanted."""
     binary = ffmpeg_binary()
     filters = ["showinfo=checksum=0"]
-    if wanted is not None:
-        filters.append(f"select='{_any_of(list(wanted))}'")
-    filters += [scale_filter(short_side, size), _EVEN_TIMES]
+    if request.wanted is not None:
+        filters.append(f"select='{_any_of(list(request.wanted))}'")
+    filters += [scale_filter(request.short_side, request.size), _EVEN_TIMES]
     # Names are taken as local files, whatever they look like, and no file may open another place.
-    source = ffmpeg.input(f"file:{path}", threads=1, protocol_whitelist="file", copyts=None)
+    source = ffmpeg.input(f"file:{request.path}", threads=1, protocol_whitelist="file", copyts=None)
     options: dict[str, Any] = {
         "vf": ",".join(filters),
         "filter_threads": 1,
         "c:v": "mjpeg",
-        "q:v": quality,
+        "q:v": request.quality,
         "threads": 1,
         "flags:v": _BITEXACT,
         "enc_time_base": "1:25",
@@ -114,7 +100,7 @@ def decode_command(
         _rate_option(binary): "passthrough",
     }
     command: list[str] = (
-        ffmpeg.output(source[str(stream)], "pipe:1", **options)
+        ffmpeg.output(source[str(request.stream)], "pipe:1", **options)
         .global_args("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+verbose")
         .compile(cmd=binary)
     )
@@ -144,9 +130,3 @@ def _any_of(numbers: list[int]) -> str:
         return f"between(n,{numbers[0]},{numbers[-1]})"
     half = len(numbers) // 2
     return f"({_any_of(numbers[:half])}+{_any_of(numbers[half:])})"
-
-
-def child_environment() -> dict[str, str]:
-    """The environment of a decoder: no colours in what it says, no report file."""
-    kept = {name: value for name, value in os.environ.items() if name != "FFREPORT"}
-    return {**kept, "AV_LOG_FORCE_NOCOLOR": "1"}

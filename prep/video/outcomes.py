@@ -127,8 +127,10 @@ def _decode(
         again = decode(path, announced.stream, needed, settings, limits)
     else:
         again = decode(path, announced.stream, None, settings, limits, size)
-    if again.pts != decoded.pts or missing - again.jpegs.keys():
+    if again.pts != decoded.pts:
         raise Refused("unreadable", "two passes over the file do not agree")
+    if missing - again.jpegs.keys():
+        raise Refused("unreadable", f"only {len(again.jpegs)} of {again.count} frames are given")
     return again
 
 

@@ -1,4 +1,4 @@
-"""One pass of ffmpeg over one file: which frames it met and when, and the JPEGs of those wanted.
+"""One pass of a decoder over one file: which frames it met and when, and the JPEGs of those wanted.
 
 ffmpeg tells each frame on a line of its showinfo filter, in display order, before frames are
 selected, and what it complains of on other lines::
@@ -7,7 +7,7 @@ selected, and what it complains of on other lines::
     [dec:h264 @ 0x55d8c1f4e0c0] corrupt decoded frame
 
 Its threads write at the same time and a line is written in pieces: a line may hold both, and may
-lack the name of who speaks, so nothing here depends on either.
+lack the name of who speaks, so nothing here depends on either. PyAV and decord speak alike.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifests.errors import UserError
-from prep.video.ffmpeg import child_environment, decode_command
+from prep.video.ffmpeg import decode_command
 from prep.video.jpegs import split_jpegs
 from prep.video.process import Finished, run_limited
 from prep.video.refusal import Refused
+from prep.video.request import Request, child_command, child_environment
 from prep.video.settings import EncodeSettings, Limits
 
-_FRAME = re.compile(rb"n: *(\d+) pts: *(\S+) +pts_time:\S+ .* i:(.) iskey:")
+_FRAME = re.compile(rb"n: *(\d+) pts: *(\S+) +pts_time:\S+.* i:(.) iskey:")
 _GRAPH = re.compile(rb"config in time_base: ")
 _ERROR = re.compile(
     rb"corrupt decoded frame|Error submitting .*to (?:the )?decoder|Error while decoding stream"
@@ -103,8 +104,12 @@ def decode(
     """
     if wanted is not None and len(wanted) > _MOST_NAMED:
         wanted = None
+    request = Request(str(path), stream, wanted, settings.short_side, settings.quality, size)
+    if settings.decoder == "ffmpeg":
+        command = decode_command(request)
+    else:
+        command = child_command(request, settings.decoder)
     said = _Listener()
-    command = decode_command(str(path), stream, wanted, settings.short_side, settings.quality, size)
     done = run_limited(command, limits.cpu_seconds, said.line, child_environment())
     _check_end(done, said, limits)
     jpegs = split_jpegs(done.output)

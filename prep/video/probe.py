@@ -181,15 +181,16 @@ def shows_frame(packet: Any) -> bool:
 
 
 def packets_of(container: Any, *streams: Any) -> Iterator[Any]:
-    """All packets up to the end or the first that cannot be read: the decoder tells that again."""
+    """All packets up to the end, or up to the first that cannot be read, as the decoder will.
+
+    At the end comes an empty packet for each stream; decoding it gives the frames still held back.
+    """
     walk = container.demux(*streams)
     while True:
         try:
-            packet = next(walk)
+            yield next(walk)
         except (StopIteration, av.FFmpegError, OSError):
             return
-        if packet.size or packet.dts is not None:
-            yield packet
 
 
 def _describe(container: Any, stream: Any, packets: PacketTimes) -> Probe:

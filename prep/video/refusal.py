@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from shards.schema import RejectReason
+from typing import TYPE_CHECKING
+
+# The processes that decode import this module and would pay for pyarrow.
+if TYPE_CHECKING:
+    from shards.schema import RejectReason
 
 
 class Refused(Exception):  # noqa: N818

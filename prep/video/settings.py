@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, get_args
 
 from manifests.errors import UserError
@@ -82,13 +82,21 @@ class Limits:
             raise UserError(f"a limit of {self.cpu_seconds} CPU seconds refuses every file")
 
 
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError as error:
+        raise UserError(f"{name} is not installed: run `pip install {name}`") from error
+
+
 def fingerprint(settings: EncodeSettings) -> str:
     """What makes the bytes, in one short line. UserError when the program for it is missing."""
     if settings.decoder == "ffmpeg":
         name, build = build_of(ffmpeg_binary())
         maker = f"ffmpeg {name}"
     else:
-        names = ("av",) if settings.decoder == "pyav" else ("decord", "av")
-        maker = build = " ".join(f"{name} {version(name)}" for name in names)
+        names = ["av", "opencv-python-headless"]
+        names += ["decord"] if settings.decoder == "decord" else []
+        maker, build = settings.decoder, " ".join(f"{name} {_installed(name)}" for name in names)
     said = f"{_REVISION} {build} {encode_flags(settings.short_side, settings.quality)}"
     return f"{maker} {hashlib.sha256(said.encode()).hexdigest()[:12]} {platform.machine()}"
