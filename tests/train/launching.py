@@ -1,0 +1,78 @@
+"""Launching train/run.py for real, as users do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = str(ROOT / "train" / "run.py")
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("ACCELERATE")},
+    "OMP_NUM_THREADS": "1",
+}
+LIMIT_S = 240
+
+
+def start(words: Sequence[str], *, ranks: int = 1) -> subprocess.Popen[str]:
+    """Start a run and return its process; with two ranks through `accelerate launch`."""
+    command = [sys.executable, SCRIPT]
+    if ranks > 1:
+        launcher = [sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--cpu"]
+        command = [*launcher, "--num_processes", str(ranks), SCRIPT]
+    return subprocess.Popen(
+        [*command, *words],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a started run."""
+    out, errors = process.communicate(timeout=LIMIT_S)
+    return process.returncode, out, errors
+
+
+def launch(words: Sequence[str], *, ranks: int = 1) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a run."""
+    return finish(start(words, ranks=ranks))
+
+
+def wait_for_updates(out: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Wait until the log of a running run has so many lines; fails when the run ends before."""
+    deadline = time.monotonic() + LIMIT_S
+    while len(log(out)) < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def log(out: Path) -> list[dict[str, Any]]:
+    """Whole lines of a run's log."""
+    path = out / "log.jsonl"
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+
+
+def result(out: Path) -> dict[str, Any]:
+    """The result of a finished run."""
+    found: dict[str, Any] = json.loads((out / "result.json").read_text())
+    return found
+
+
+def adapter(out: Path, rule: str = "last") -> dict[str, torch.Tensor]:
+    """The tensors a finished run wrote."""
+    return load_file(out / f"adapter-{rule}.safetensors")
