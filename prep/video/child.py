@@ -48,9 +48,9 @@ def main() -> None:
     encoder: _Encoder | None = None
     for pixels in source(request, wanted):
         if encoder is None:
-            size = tuple(request.size or (pixels.shape[1], pixels.shape[0]))
-            encoder = _Encoder(size, request.quality)
-        sys.stdout.buffer.write(encoder.jpeg(pixels))
+            encoder = _Encoder((pixels.shape[1], pixels.shape[0]), request.quality)
+        # A video may change its size midway; a clip has one.
+        sys.stdout.buffer.write(encoder.jpeg(_resized(pixels, encoder.size)))
     sys.stdout.buffer.flush()
 
 
@@ -114,8 +114,6 @@ def _say(line: str) -> None:
 
 def _upright(request: Request, stream: Any, frame: Any, turns: int) -> tuple[int, int]:
     """Size to store of a frame that is to be turned by so many quarters."""
-    if request.size is not None:
-        return request.size
     aspect = float(stream.sample_aspect_ratio or 1)
     if turns % 2:
         return shown_size(frame.height, frame.width, 1 / aspect, request.short_side)
@@ -133,8 +131,11 @@ def _colours(frame: Any) -> dict[str, Any]:
 
 def _shrunk(pixels: Pixels, aspect: float, request: Request) -> Pixels:
     height, width = pixels.shape[:2]
-    size = tuple(request.size or shown_size(width, height, aspect, request.short_side))
-    if size == (width, height):
+    return _resized(pixels, shown_size(width, height, aspect, request.short_side))
+
+
+def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    if size == pixels.shape[1::-1]:
         return np.ascontiguousarray(pixels)
     resized: Pixels = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
     return resized
@@ -165,6 +166,7 @@ class _Encoder:
         context.thread_count = 1
         context.flags |= av.codec.context.Flags.bitexact
         context.options = {"qmin": str(quality), "qmax": str(quality)}
+        self.size = size
         self._context = context
         self._number = 0
 

@@ -58,17 +58,17 @@ def build_of(binary: str) -> tuple[str, str]:
     return words[2], said
 
 
-def scale_filter(short_side: int, size: tuple[int, int] | None = None) -> str:
+def scale_filter(short_side: int) -> str:
     """Apply the sample aspect, shrink to the short side, convert to JPEG's colours.
 
-    The size is that of ``shape.shown_size``, in ffmpeg's words, unless ``size`` is given.
+    The size is that of ``shape.shown_size``, in ffmpeg's words. It is worked out for the first
+    frame; if a video changes its own size midway, its later frames are scaled to the same.
     """
     aspect = f"if(between(sar,{1 / STRANGEST:g},{STRANGEST:g}),sar,1)"
     width = f"iw*{aspect}"
     shrink = f"min(1,min({short_side}/min({width},ih),{LONGEST}/max({width},ih)))"
-    w, h = size or (f"max(1,round({width}*{shrink}))", f"max(1,round(ih*{shrink}))")
     return (
-        f"scale=w='{w}':h='{h}'"
+        f"scale=w='max(1,round({width}*{shrink}))':h='max(1,round(ih*{shrink}))':eval=init"
         ":flags=bicubic+accurate_rnd+bitexact+full_chroma_int"
         ":out_color_matrix=bt601:out_range=full,setsar=1,format=yuvj420p"
     )
@@ -85,9 +85,16 @@ def decode_command(request: Request) -> list[str]:
     filters = ["showinfo=checksum=0"]
     if request.wanted is not None:
         filters.append(f"select='{_any_of(list(request.wanted))}'")
-    filters += [scale_filter(request.short_side, request.size), _EVEN_TIMES]
+    filters += [scale_filter(request.short_side), _EVEN_TIMES]
     # Names are taken as local files, whatever they look like, and no file may open another place.
-    source = ffmpeg.input(f"file:{request.path}", threads=1, protocol_whitelist="file", copyts=None)
+    # Filters set up anew, for a video that changes its size, would count frames from 0 again.
+    source = ffmpeg.input(
+        f"file:{request.path}",
+        threads=1,
+        protocol_whitelist="file",
+        copyts=None,
+        reinit_filter=0,
+    )
     options: dict[str, Any] = {
         "vf": ",".join(filters),
         "filter_threads": 1,

@@ -120,13 +120,9 @@ def _decode(
     decoded = decode(path, announced.stream, foreseen, settings, limits)
     needed = wanted(decoded.pts)
     missing = set(range(decoded.count) if needed is None else needed) - decoded.jpegs.keys()
-    if not missing and decoded.even:
+    if not missing:
         return decoded
-    size = next((jpeg_size(jpeg) for jpeg in decoded.jpegs.values()), None)
-    if decoded.even:
-        again = decode(path, announced.stream, needed, settings, limits)
-    else:
-        again = decode(path, announced.stream, None, settings, limits, size)
+    again = decode(path, announced.stream, needed, settings, limits)
     if again.pts != decoded.pts:
         raise Refused("unreadable", "two passes over the file do not agree")
     if missing - again.jpegs.keys():

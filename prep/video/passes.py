@@ -26,7 +26,6 @@ from prep.video.request import Request, child_command, child_environment
 from prep.video.settings import EncodeSettings, Limits
 
 _FRAME = re.compile(rb"n: *(\d+) pts: *(\S+) +pts_time:\S+.* i:(.) iskey:")
-_GRAPH = re.compile(rb"config in time_base: ")
 _ERROR = re.compile(
     rb"corrupt decoded frame|Error submitting .*to (?:the )?decoder|Error while decoding stream"
 )
@@ -42,16 +41,14 @@ class Pass:
     """What one pass gave.
 
     ``pts`` in ticks of the stream, one for each frame decoded, None where the decoder knows none;
-    ``jpegs`` maps frame numbers to JPEGs; ``errors`` counts the decoder's complaints; ``even`` is
-    false when the video changed its form midway, so that the selection of frames cannot be
-    trusted; ``interlaced`` tells whether most frames consist of two fields; ``problem`` is what
+    ``jpegs`` maps frame numbers to JPEGs; ``errors`` counts the decoder's complaints;
+    ``interlaced`` tells whether most frames consist of two fields; ``problem`` is what
     kept the decoder from its work.
     """
 
     pts: tuple[int | None, ...]
     jpegs: dict[int, bytes]
     errors: int
-    even: bool = True
     interlaced: bool = False
     problem: str = ""
 
@@ -68,7 +65,6 @@ class _Listener:
         self.pts: list[int | None] = []
         self.errors = 0
         self.fields = 0
-        self.graphs = 0
         self.in_order = True
         self.stopped = False
         self.problem = ""
@@ -79,8 +75,6 @@ class _Listener:
             self.in_order &= int(frame[1]) == len(self.pts)
             self.pts.append(None if frame[2] == b"NOPTS" else int(frame[2]))
             self.fields += frame[3] != b"P"
-        if _GRAPH.search(text):
-            self.graphs += 1
         if _ERROR.search(text):
             self.errors += 1
         elif _STOPPED.search(text):
@@ -95,16 +89,14 @@ def decode(
     wanted: Sequence[int] | None,
     settings: EncodeSettings,
     limits: Limits,
-    size: tuple[int, int] | None = None,
 ) -> Pass:
     """Decode a stream from its first frame to its last and encode the wanted frames (None: all).
 
-    ``size`` (width, height) is that of the JPEGs; left out, it follows from the first frame.
     Raises Refused when a limit is met, UserError when the decoder is missing or was killed.
     """
     if wanted is not None and len(wanted) > _MOST_NAMED:
         wanted = None
-    request = Request(str(path), stream, wanted, settings.short_side, settings.quality, size)
+    request = Request(str(path), stream, wanted, settings.short_side, settings.quality)
     if settings.decoder == "ffmpeg":
         command = decode_command(request)
     else:
@@ -118,7 +110,6 @@ def decode(
         pts=tuple(said.pts),
         jpegs=dict(zip(numbers, jpegs, strict=False)),
         errors=said.errors,
-        even=said.graphs <= 1 and said.in_order and len(jpegs) <= len(numbers),
         interlaced=2 * said.fields > len(said.pts),
         problem=said.problem,
     )
@@ -131,5 +122,7 @@ def _check_end(done: Finished, said: _Listener, limits: Limits) -> None:
         raise Refused("time-limit", "the decoder stood still")
     if said.stopped:
         raise UserError("ffmpeg was stopped by a signal from outside: run the same command again")
+    if not said.in_order:
+        raise Refused("unreadable", "the decoder lost count of the frames")
     if done.status < 0:
         raise Refused("unreadable", f"the decoder crashed (signal {-done.status})")

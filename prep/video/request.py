@@ -14,8 +14,8 @@ from pathlib import Path
 class Request:
     """Decode stream number ``stream`` of a file from its first frame to its last.
 
-    ``wanted`` frames, from 0, ascending, are encoded, None for all; ``size`` (width, height) of the
-    JPEGs replaces the size that follows from ``short_side``; ``quality`` is mjpeg's quantiser.
+    ``wanted`` frames, from 0, ascending, are encoded, None for all; the shorter side of the JPEGs
+    is at most ``short_side``; ``quality`` is mjpeg's quantiser.
     """
 
     path: str
@@ -23,7 +23,6 @@ class Request:
     wanted: Sequence[int] | None
     short_side: int
     quality: int
-    size: tuple[int, int] | None = None
 
 
 def child_command(request: Request, decoder: str) -> list[str]:

@@ -6,6 +6,7 @@ that depend on it, so that a picture turned, mirrored or smeared reads as no num
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ import av
 import numpy as np
 import simplejpeg
 
+from prep.video.ffmpeg import ffmpeg_binary
 from shards.schema import Clip, make_key
 
 _SIDE = 4
@@ -134,3 +136,9 @@ def clip_of(path: Path, row: int = 0, start: float | None = None, end: float | N
     """The clip of a file that lies directly in the raw folder."""
     key = make_key(row, path.stem, 6)
     return Clip(row, key, path.stem, path.stem, path.name, 0, "thing", start, end, "all", ())
+
+
+def run_ffmpeg(*words: str | Path) -> None:
+    """Run the ffmpeg that the project uses, quietly; raises where it fails."""
+    command = [ffmpeg_binary(), "-nostdin", "-v", "error", "-y", *map(str, words)]
+    subprocess.run(command, check=True, capture_output=True)
