@@ -78,8 +78,10 @@ class CaptionObjective(nn.Module):
 
 def _word_table(captions: torch.Tensor) -> torch.Tensor:
     """Which tokens each caption holds, float `(C, W)`, over the W tokens that vary at all."""
+    # Behind the end mark, the largest id, there is padding, whose id is that of a token too.
+    held = torch.arange(captions.shape[1]) <= captions.argmax(dim=1, keepdim=True)
     table = torch.zeros(len(captions), int(captions.max()) + 1)
-    table.scatter_(1, captions, 1.0)
+    table.scatter_reduce_(1, captions, held.float(), "amax")
     share = table.mean(dim=0)
     return table[:, (share > 0) & (share < 1)]
 

@@ -1,0 +1,139 @@
+"""Tests of a method on real shards: every video, among its own classes, whatever the batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+
+import loaders
+from train.data import Target, read_data, restricted
+from train.evaluation import Evaluator, Reading
+from train.methods import build_method, default_options
+from train.models.weights import load_backbone
+from train.recipes import records
+from train.recipes.published import RECIPES, Choice
+from train.recipes.records import Grid
+from train.texts import prompt_ids
+
+pytestmark = pytest.mark.usefixtures("one_process")
+CPU = Reading(backend="cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def method(world):
+    """Adapters of their first values on the nano backbone, and its tokenizer."""
+    backbone, tokenizer, _ = load_backbone("nano", 8, world.models)
+    options = default_options("msta", mid=32, blocks=(1, 3), scale=1.0)
+    return build_method("msta", backbone, options, 1), tokenizer
+
+
+def recipe_of(task="few-shot", *, views=(1, 1), batch=0):
+    made = RECIPES[task](Choice("toy"))
+    look = replace(made.look, views=Grid(*views))
+    return replace(
+        made,
+        look=look,
+        testing=records.Testing(eval_batch=batch),
+        protocol=replace(made.protocol, shots=2),
+    )
+
+
+def evaluate(world, method, recipe, targets=None):
+    data = read_data(recipe, world.shards, save=False)
+    module, tokenizer = method
+    evaluator = Evaluator(recipe, targets or data.targets, tokenizer, Accelerator(cpu=True), CPU)
+    try:
+        return evaluator.evaluate(module, 3)
+    finally:
+        evaluator.close()
+
+
+@torch.no_grad()
+def slow(world, method, recipe) -> list[int]:
+    """Class chosen for each video of the test split, one view after the other."""
+    data = read_data(recipe, world.shards, save=False)
+    module, tokenizer = method
+    module.eval()
+    target, look = data.targets[0], recipe.look
+    ids = prompt_ids(target.subset.classes, target.store.classes, recipe.text, tokenizer)
+    texts = [module.encode_text(line[None])[0] for line in ids]
+    views = loaders.TestViews(
+        8, look.size, look.views.clips, look.views.crops, look.short_side, look.statistics
+    )
+    chosen = []
+    with loaders.ClipLoader(
+        target.store, target.subset, views, 1, backend="cpu", threads=1
+    ) as loader:
+        for batch in loader.epoch(0):
+            total = torch.zeros(len(texts))
+            for clip in batch.clips:
+                video = module.encode_video(clip[None])[0]
+                cosines = [torch.cosine_similarity(video, text, dim=0) for text in texts]
+                total += (torch.stack(cosines) / module.tau).softmax(dim=0)
+            chosen.append(int(total.argmax()))
+    return chosen
+
+
+@pytest.mark.parametrize(("views", "batch"), [((1, 1), 0), ((1, 1), 5), ((2, 3), 7)])
+def test_figures_are_those_of_a_slow_reference(world, method, views, batch):
+    recipe = recipe_of(views=views, batch=batch)
+    (found,) = evaluate(world, method, recipe)
+    chosen = slow(world, method, recipe)
+    target = read_data(recipe, world.shards, save=False).targets[0]
+    labels = target.subset.labels(target.store).tolist()
+    right = sum(one == other for one, other in zip(chosen, labels, strict=True))
+    assert found.top1 == pytest.approx(100 * right / 48)
+    correct = [row.correct for row in found.per_class]
+    assert correct == [
+        sum(c == label == i for c, label in zip(chosen, labels, strict=True)) for i in range(24)
+    ]
+    assert (found.evaluated, found.of, found.classes) == (48, 48, 24)
+    assert (found.clips, found.crops, found.epoch) == (*views, 3)
+    assert found.subset == target.subset.hash and found.dataset == target.store.identity
+    assert found.top5 is not None and found.top5 >= found.top1
+    assert [row.videos for row in found.per_class] == [2] * 24
+
+
+def test_halves_are_tested_among_their_own_classes(world, method):
+    base, novel = evaluate(world, method, recipe_of("base-novel", batch=5))
+    assert (base.target, novel.target) == ("base", "novel")
+    assert base.classes == novel.classes == 12
+    assert base.evaluated == base.of == novel.evaluated == novel.of == 24
+    assert not {row.name for row in base.per_class} & {row.name for row in novel.per_class}
+
+
+def test_fewer_than_five_candidates_have_no_top_5(world, method):
+    recipe = recipe_of()
+    (whole,) = read_data(recipe, world.shards, save=False).targets
+    part = restricted(whole.subset, whole.store, whole.subset.classes[:4], "few")
+    (found,) = evaluate(world, method, recipe, [Target("few", whole.store, part)])
+    assert (found.top5, found.classes, found.of) == (None, 4, 8)
+
+
+def test_an_evaluation_repeats_and_leaves_the_method_as_it_was(world, method):
+    recipe = recipe_of()
+    data = read_data(recipe, world.shards, save=False)
+    module, tokenizer = method
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    evaluator = Evaluator(recipe, data.targets, tokenizer, Accelerator(cpu=True), CPU)
+    found = []
+    for training in (True, False):
+        module.train(training)
+        found += [replace(one, seconds=0.0) for one in evaluator.evaluate(module, 1)]
+        assert module.training is training
+        assert all(part.training is training for part in module.modules())
+    evaluator.close()
+    assert found[0] == found[1]  # dropout is off in both
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+
+
+def test_views_are_those_of_the_recipe(world, method):
+    with_views = {
+        views: evaluate(world, method, recipe_of(views=views))[0] for views in ((1, 1), (2, 1))
+    }
+    assert [(one.clips, one.crops) for one in with_views.values()] == [(1, 1), (2, 1)]
+    assert all(np.isfinite(one.top1) for one in with_views.values())
