@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +19,7 @@ from prep.engines import usable_cores
 from prep.folders import SHARDS, raw_folder, set_folder
 from prep.ingest import MISSING, Outcome, ingest
 from prep.jobs import Consent, ShardJob, plan_job
-from prep.text import count
+from prep.text import count, size
 from prep.video.settings import EncodeSettings, Limits
 from prep.words import Annotations, Dataset, Root
 from shards.schema import SPLIT_PREFIX
@@ -174,13 +174,12 @@ class ShardReport:
 
     def text(self) -> str:
         """The summary, one line a fact; the last ones say what is wrong or not yet done."""
-        folder, records = self.job.folder, self.outcome.records
         part = "" if self.job.part is None else " part {}/{}".format(*self.job.part)
         lines = [
             f"{self.job.source.benchmark}{part}: {count(self.stored, 'clip')} stored, "
             f"{self.refused:,} refused, {len(self.outcome.missing):,} missing",
             f"shards: {len(self.outcome.made):,} made, {self._reused:,} reused; {self._speed()}",
-            f"size: {self.bytes / 1e6:,.1f} MB, {self._per_clip():.3f} MB a clip, in {folder}",
+            f"size: {size(self.bytes)}, {self._mb_per_clip():.3f} MB a clip, in {self.job.folder}",
         ]
         if self.refused:
             reasons = ", ".join(f"{number:,} {reason}" for reason, number in self.rejects.items())
@@ -188,19 +187,23 @@ class ShardReport:
         if len(self.outcome.missing):
             splits = ", ".join(f"{split} {number:,}" for split, number in self.missing.items())
             lines.append(f"missing: {splits}{self._listed(MISSING)}")
-        lines += [f"note: {note}" for note in self.job.source.notes]
+        return "\n".join([*lines, *self._remarks()])
+
+    def _remarks(self) -> Iterator[str]:
+        if unexpected := len(self.job.source.unexpected):
+            yield f"note: {count(unexpected, 'file')} of no listed clip, not used (see `prep scan`)"
+        yield from (f"note: {note}" for note in self.job.source.notes)
         if self.outcome.info is None:
-            wanted = len(self.job.plan.shards)
-            lines.append(
-                f"the set is not complete: {len(records):,} of {wanted:,} shards are of this part; "
-                "the part that ends last writes the tables, as does a run without --part"
+            yield (
+                f"the set is not complete: {len(self.outcome.records):,} of "
+                f"{count(len(self.job.plan.shards), 'shard')} are of this part; the part that ends "
+                "last writes the tables, as does a run without --part"
             )
         if self.exit_code:
-            lines.append(
+            yield (
                 f"failed: {self.reject_ratio:.1%} of the clips were refused, more than "
                 f"--max-reject-ratio {self.max_reject_ratio:g} allows; what is good is kept"
             )
-        return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
         """Counts, sizes (bytes), seconds, and what the set is known by."""
@@ -223,13 +226,14 @@ class ShardReport:
             "reject_ratio": self.reject_ratio,
             "max_reject_ratio": self.max_reject_ratio,
             "missing": dict(self.missing),
+            "unexpected": len(self.job.source.unexpected),
             "shards": {
                 "planned": len(self.job.names),
                 "made": len(outcome.made),
                 "reused": self._reused,
             },
             "bytes": self.bytes,
-            "bytes_per_clip": self._per_clip() * 1e6,
+            "bytes_per_clip": self._mb_per_clip() * 1e6,
             "seconds": outcome.seconds,
             "clips_decoded": outcome.clips,
             "clips_per_second": self.clips_per_second,
@@ -240,7 +244,7 @@ class ShardReport:
     def _reused(self) -> int:
         return len(set(self.outcome.records) - set(self.outcome.made))
 
-    def _per_clip(self) -> float:
+    def _mb_per_clip(self) -> float:
         return self.bytes / 1e6 / max(1, self.stored)
 
     def _speed(self) -> str:
