@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from manifests.errors import UserError
 from prep.jobs import ShardJob
 from prep.text import count
 from shards.plan import Pending
-from shards.records import ShardRecord
+from shards.records import RecordScan, ShardRecord
+from shards.tables import SAMPLES
 
 
-def check_pending(job: ShardJob, records: Mapping[str, ShardRecord], pending: Pending) -> None:
+def check_pending(job: ShardJob, scan: RecordScan, pending: Pending) -> None:
     """Raise UserError when making what is pending would replace or lose what is finished."""
+    records = scan.records
     other = [item.shard for item in pending.make if item.reason in ("plan", "fingerprint")]
     replaced = sorted({*other, *pending.surplus})
     if replaced and not job.consent.remake:
@@ -31,7 +34,7 @@ def check_pending(job: ShardJob, records: Mapping[str, ShardRecord], pending: Pe
             f"{count(len(pending.surplus), 'shard')} in {job.folder} are of another plan: take "
             "that folder away, or run once without --part"
         )
-    lost = lost_clips(job, records, pending)
+    lost = lost_clips(job, scan, pending)
     if lost and not job.consent.forget_vanished:
         raise UserError(
             f"{count(len(lost), 'clip')} in {job.folder}, first {lost[0]}, come from files that "
@@ -40,20 +43,30 @@ def check_pending(job: ShardJob, records: Mapping[str, ShardRecord], pending: Pe
         )
 
 
-def lost_clips(
-    job: ShardJob, records: Mapping[str, ShardRecord], pending: Pending
-) -> tuple[str, ...]:
+def lost_clips(job: ShardJob, scan: RecordScan, pending: Pending) -> tuple[str, ...]:
     """Names of stored clips whose files are gone and whose shards are to be made again or go."""
-    replaced = [item.shard for item in pending.make if item.shard in records]
+    known = {*scan.records, *scan.damaged}
+    replaced = {item.shard for item in pending.make if item.shard in known}
     there = job.source.clips.filter(pc.is_valid(job.source.clips["file"]))["key"]
     lost: list[str] = []
     for name in sorted({*replaced, *pending.surplus}):
-        clips = records[name].clips
+        clips = _stored_clips(job.folder, name, scan.records.get(name))
         gone = [file not in job.sizes for file in clips["file"].to_pylist()]
         clips = clips.filter(pa.array(gone, pa.bool_()))
         again = pc.is_in(clips["key"], value_set=there.combine_chunks())
         lost += clips.filter(pc.invert(again))["name"].to_pylist()
     return tuple(lost)
+
+
+def _stored_clips(folder: Path, shard: str, record: ShardRecord | None) -> pa.Table:
+    """Clips of a shard by its record, or, where that is damaged, by the table of the set."""
+    if record is not None:
+        return record.clips
+    try:
+        table = pq.read_table(folder / SAMPLES, columns=["key", "name", "file", "shard"])
+    except (OSError, pa.ArrowInvalid):  # no table either: nothing tells what was there
+        return pa.table({name: pa.array([], pa.string()) for name in ("key", "name", "file")})
+    return table.filter(pc.equal(table["shard"], shard))
 
 
 def _difference(job: ShardJob, record: ShardRecord) -> str:

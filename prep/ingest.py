@@ -74,7 +74,7 @@ def ingest(job: ShardJob, workers: int) -> Outcome:
         remove_stale_temps(job.folder / SHARDS)
         scan = scan_records(job.folder)
         pending = compare(job, scan)
-        check_pending(job, scan.records, pending)
+        check_pending(job, scan, pending)
         clear_away(job, scan, pending)
         begun = time.monotonic()
         clips = make_shards(job, [item.shard for item in pending.make], workers)

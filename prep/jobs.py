@@ -17,6 +17,7 @@ _MOST_CLIPS = 256
 _LEAST_CLIPS = 8
 _WANTED_SHARDS = 64
 _STAT_THREADS = 16
+_STAT_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,19 @@ def file_sizes(source: RawSource) -> dict[str, int]:
     """Bytes of every file that some clip was found in; UserError when one cannot be looked at."""
     files = source.clips["file"].drop_null().unique().to_pylist()
 
-    def size(file: str) -> int:
-        try:
-            return (source.root / file).stat().st_size
-        except OSError as error:
-            raise UserError(f"cannot look at {source.root / file}: {error.strerror}") from error
+    def sizes(chunk: list[str]) -> dict[str, int]:
+        return {file: _file_size(source.root / file) for file in chunk}
 
+    chunks = [files[start : start + _STAT_CHUNK] for start in range(0, len(files), _STAT_CHUNK)]
     with ThreadPoolExecutor(_STAT_THREADS) as pool:  # a network file system takes its time
-        return dict(zip(files, pool.map(size, files), strict=True))
+        return {file: size for found in pool.map(sizes, chunks) for file, size in found.items()}
+
+
+def _file_size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise UserError(f"cannot look at {path}: {error.strerror}; mend that first") from error
 
 
 def check_apart(root: Path, folder: Path) -> None:

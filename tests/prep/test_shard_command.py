@@ -113,24 +113,23 @@ def test_raw_videos_may_go_after_they_are_sharded(calm, root, tmp_path):
     same(again, calm)
 
 
-def test_clips_whose_files_are_gone_are_not_lost_unasked(calm, root, tmp_path):
-    made = shard("toy", root, tmp_path / "out")
-    tar = sorted(made.folder.glob("shards/*.tar"))[0]
-    keys = [
-        line.split()[3].split(".")[0]
-        for line in tar.with_suffix(".idx").read_text().splitlines()[1:]
-    ]
-    tar.unlink()
-    names = {key.partition("_")[2] for key in keys}
-    gone = [path for path in root.glob("videos/*/*") if path.stem in names]
-    gone[0].unlink()
-    line = refused("toy", root, tmp_path / "out")
-    assert "1 clip" in line
-    assert gone[0].stem in line
+@pytest.mark.parametrize("damage", ["tar", "json"])
+def test_clips_whose_files_are_gone_are_not_lost_unasked(calm, root, tmp_path, damage):
+    """Of two clips of a damaged shard one cannot be made again."""
+    out = tmp_path / "out"
+    shutil.copytree(calm.folder, out / "toy")
+    shards = calm.tables["samples.parquet"].to_pylist()
+    gone = next(row for row in shards if row["shard"] == "train-00000")
+    (root / gone["file"]).unlink()
+    (out / "toy" / "shards" / f"train-00000.{damage}").write_bytes(b"damaged")
+    line = refused("toy", root, out)
+    assert "1 clip in" in line
+    assert f"first {gone['name']}, " in line
     assert "--forget-vanished" in line
-    made = shard("toy", root, tmp_path / "out", "--forget-vanished")
+    made = shard("toy", root, out, "--forget-vanished")
     assert made.code == 0
     assert (made.report["clips"]["stored"], made.report["clips"]["missing"]) == (71, 1)
+    assert made.report["shards"]["made"] == 1
 
 
 def test_refused_clips_are_tried_again_when_asked(calm, toy_root, tmp_path):
