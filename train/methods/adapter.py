@@ -83,7 +83,7 @@ class TowerAdapter(nn.Module):
     ) -> None:
         super().__init__()
         mid = options.mid
-        self.down = nn.Sequential(Linear(width, mid), nn.ReLU())
+        self.down = nn.Sequential(Linear(width, mid), nn.ReLU(inplace=True))
         self.dropout = KeyedDropout(options.dropout, tower, number)
         self.dropout_place = options.dropout_place
         self.up = Linear(mid, width)
@@ -98,9 +98,10 @@ class TowerAdapter(nn.Module):
         shared: nn.Module | None,
         patches: int,
         rows: torch.Tensor | None,
-    ) -> torch.Tensor:
-        """`(B, N, W)` to the same shape; `rows` as in `train.models.transformer.Step`.
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What to add to all tokens `(B, N, W)`, and to the last of them `(B, n, W)` besides.
 
+        x: `(B, N, W)`. rows: as in `train.models.transformer.Step`.
         shared: the layer both towers use. patches: of one frame (P), for the vision tower.
         """
         h = self.down(x)
@@ -110,21 +111,61 @@ class TowerAdapter(nn.Module):
             h = shared(h)
         if self.dropout_place == "shared":
             h = self.dropout(h, rows)
-        out: torch.Tensor = self.up(h)
-        return out if self.temporal_up is None else self._in_time(out, h, patches, self.temporal_up)
+        spatial: torch.Tensor = self.up(h)
+        if self.temporal_up is None:
+            return spatial, None
+        if self.class_temporal == "none" and h.shape[1] == 1:
+            return self.temporal_up.untouched(spatial), None
+        return spatial, self._in_time(h, patches, self.temporal_up)
 
-    def _in_time(
-        self, out: torch.Tensor, h: torch.Tensor, patches: int, temporal_up: TemporalUp
-    ) -> torch.Tensor:
-        """Add what the convolution makes of `h` to `out`."""
+    def _in_time(self, h: torch.Tensor, patches: int, temporal_up: TemporalUp) -> torch.Tensor:
+        """What the convolution makes of the tokens that have a time."""
         terms = []
         if self.class_temporal == "single_frame":
             terms.append(temporal_up(h[:, None, :1])[:, 0])
-        else:
-            terms.append(torch.zeros_like(out[:, :1]))
         if h.shape[1] > 1:
             over_time = temporal_up(h[:, 1:].reshape(len(h), patches, -1, h.shape[2]))
             terms.append(over_time.flatten(1, 2))
-        elif self.class_temporal == "none":
-            return temporal_up.untouched(out)
-        return out + torch.cat(terms, dim=1)
+        return terms[0] if len(terms) == 1 else torch.cat(terms, dim=1)
+
+
+class _Added(torch.autograd.Function):
+    """One pass forward over x, and none backward where the factor there is 1."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        spatial: torch.Tensor,
+        temporal: torch.Tensor | None,
+        scale: float,
+        backward: float,
+    ) -> torch.Tensor:
+        ctx.tokens = 0 if temporal is None else temporal.shape[1]
+        ctx.factor = backward
+        out = torch.add(x, spatial, alpha=scale)
+        if temporal is not None:
+            out[:, -ctx.tokens :].add_(temporal, alpha=scale)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        gradient = gradients[0]
+        within = gradient if ctx.factor == 1 else gradient * ctx.factor
+        temporal = within[:, -ctx.tokens :] if ctx.tokens else None
+        return gradient, within, temporal, None, None
+
+
+def added(
+    x: torch.Tensor,
+    spatial: torch.Tensor,
+    temporal: torch.Tensor | None,
+    scale: float,
+    backward: float,
+) -> torch.Tensor:
+    """x + scale · (spatial, and temporal at the last tokens).
+
+    backward: factor of the gradient that the adapter receives; `scale` is plain differentiation.
+    """
+    out: torch.Tensor = _Added.apply(x, spatial, temporal, scale, backward)  # type: ignore[no-untyped-call]
+    return out

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from manifests.errors import UserError
-from train.methods.adapter import TowerAdapter
+from train.methods.adapter import TowerAdapter, added
 from train.methods.method import Method
 from train.methods.options import MSTAOptions
 from train.models.config import ViCLIPConfig
@@ -52,7 +52,7 @@ class MSTA(Method):
                 adapter = TowerAdapter("text", pair, config.text.width, options)
                 self.text_adapter[str(pair)] = adapter
             if options.shared:
-                layer = nn.Sequential(Linear(options.mid, options.mid), nn.ReLU())
+                layer = nn.Sequential(Linear(options.mid, options.mid), nn.ReLU(inplace=True))
                 self.shared_adapter[str(pair)] = layer
         self._initialise(seed)
 
@@ -108,8 +108,8 @@ class MSTA(Method):
         patches = self.backbone.config.vision.patches
         alone = self.options.gradient_scaling and scale > 0
         read = _weakened(source, scale) if alone else source
-        added: torch.Tensor = adapters[str(pair)](read, shared, patches, rows)
-        return _strengthened(out, added, scale) if alone else torch.add(out, added, alpha=scale)
+        everywhere, in_time = adapters[str(pair)](read, shared, patches, rows)
+        return added(out, everywhere, in_time, scale, 1.0 if alone else scale)
 
 
 class _Weakened(torch.autograd.Function):
@@ -125,25 +125,8 @@ class _Weakened(torch.autograd.Function):
         return gradients[0] * ctx.factor, None
 
 
-class _Strengthened(torch.autograd.Function):
-    """x + factor · y; the gradient of y is as if the factor were 1."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, y: torch.Tensor, factor: float) -> torch.Tensor:
-        return torch.add(x, y, alpha=factor)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
-        return gradients[0], gradients[0], None
-
-
 def _weakened(x: torch.Tensor, factor: float) -> torch.Tensor:
     found: torch.Tensor = _Weakened.apply(x, factor)  # type: ignore[no-untyped-call]
-    return found
-
-
-def _strengthened(x: torch.Tensor, y: torch.Tensor, factor: float) -> torch.Tensor:
-    found: torch.Tensor = _Strengthened.apply(x, y, factor)  # type: ignore[no-untyped-call]
     return found
 
 
