@@ -6,7 +6,7 @@
 
 A process of its own, because decord leaks memory and may crash, and because the limit of CPU time
 is then the kernel's. PyAV's frames are scaled by ffmpeg's scaler, decord's, which come as RGB, by
-OpenCV's area filter; ffmpeg's mjpeg encoder, inside PyAV, encodes both.
+OpenCV's area filter; libjpeg-turbo encodes both.
 
 decord says neither which frames were damaged nor how many there are: it repeats the last one in
 place of a frame that is not there. So PyAV decodes the stream beside it and tells frames, times and
@@ -21,7 +21,6 @@ import io
 import json
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,8 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import ColorRange, Colorspace
+import simplejpeg
+from av.video.reformatter import ColorRange
 
 from prep.video.probe import open_video, packets_of
 from prep.video.request import Request
@@ -45,12 +45,11 @@ def main() -> None:
     request = Request(**words)
     wanted = None if request.wanted is None else set(request.wanted)
     cv2.setNumThreads(1)
-    encoder: _Encoder | None = None
+    size: tuple[int, int] | None = None
     for pixels in source(request, wanted):
-        if encoder is None:
-            encoder = _Encoder((pixels.shape[1], pixels.shape[0]), request.quality)
+        size = size or (pixels.shape[1], pixels.shape[0])
         # A video may change its size midway; a clip has one.
-        sys.stdout.buffer.write(encoder.jpeg(_resized(pixels, encoder.size)))
+        sys.stdout.buffer.write(_jpeg(_resized(pixels, size), request.quality))
     sys.stdout.buffer.flush()
 
 
@@ -155,32 +154,12 @@ def _alone(request: Request) -> io.BytesIO:
     return copy
 
 
-class _Encoder:
-    """ffmpeg's mjpeg encoder at a fixed quantiser."""
-
-    def __init__(self, size: tuple[int, int], quality: int) -> None:
-        context: Any = av.CodecContext.create("mjpeg", "w")
-        context.width, context.height = size
-        context.pix_fmt = "yuvj420p"
-        context.time_base = Fraction(1, 25)
-        context.thread_count = 1
-        context.flags |= av.codec.context.Flags.bitexact
-        context.options = {"qmin": str(quality), "qmax": str(quality)}
-        self.size = size
-        self._context = context
-        self._number = 0
-
-    def jpeg(self, pixels: Pixels) -> bytes:
-        """One picture, RGB (height, width, 3), as a baseline 4:2:0 JPEG in BT.601, full range."""
-        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-        coded = frame.reformat(
-            format="yuvj420p",
-            dst_colorspace=Colorspace.ITU601,
-            dst_color_range=ColorRange.JPEG,
-        )
-        coded.pts = self._number
-        self._number += 1
-        return b"".join(bytes(packet) for packet in self._context.encode(coded))
+def _jpeg(pixels: Pixels, quality: int) -> bytes:
+    """A baseline 4:2:0 JPEG in BT.601, full range. ``quality`` is mjpeg's: 3 is libjpeg's 85."""
+    jpeg: bytes = simplejpeg.encode_jpeg(
+        pixels, quality=max(5, 100 - 5 * quality), colorspace="RGB", colorsubsampling="420"
+    )
+    return jpeg
 
 
 _SOURCES = {"pyav": _pyav_pixels, "decord": _decord_pixels}

@@ -31,6 +31,9 @@ _PATIENCE = 120.0
 
 _CHUNK = 1 << 20
 
+#: Formats that only name other files or addresses.
+_LISTS = ("concat", "hls", "dash", "imf", "sdp")
+
 _ENCRYPTED_TAGS = ("encv", "drmi")
 
 
@@ -111,6 +114,8 @@ def probe(path: Path) -> Probe:
     """
     check_file(path)
     with open_video(path) as container:
+        if container.format.name in _LISTS:
+            raise Refused("unreadable", f"a list of other files ({container.format.name})")
         stream = _largest(container)
         if _is_encrypted(container, stream, path):
             raise Refused("encrypted", "the video stream is encrypted")

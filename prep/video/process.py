@@ -35,7 +35,7 @@ _STANDSTILL = 300.0
 _LOOK_EVERY = 5.0
 
 #: CPU seconds between the kernel's first word to stop (SIGXCPU) and its last (SIGKILL).
-_GRACE = 5
+_GRACE = 2
 
 _CHUNK = 1 << 20
 _LONGEST_LINE = 4096

@@ -31,7 +31,7 @@ class EncodeSettings:
 
     ``frames``: "auto" (the benchmark's budget), "all", or the most frames to store of a clip.
     ``short_side``: pixels of the shorter side at most; smaller videos are never enlarged.
-    ``quality``: quantiser of ffmpeg's mjpeg encoder, 1 (best, largest) to 31.
+    ``quality``: quantiser of ffmpeg's mjpeg encoder, 2 (best, largest) to 31.
     ``decoder``: what turns the file into frames; "ffmpeg" is the one to trust.
     """
 
@@ -48,8 +48,8 @@ class EncodeSettings:
             raise UserError(f"cannot store {self.frames} frames of a clip: at least 1")
         if not 8 <= self.short_side <= 4096:
             raise UserError(f"short side {self.short_side} is out of range: 8 to 4096 pixels")
-        if not 1 <= self.quality <= 31:
-            raise UserError(f"quality {self.quality} is out of range: 1 (best) to 31")
+        if not 2 <= self.quality <= 31:
+            raise UserError(f"quality {self.quality} is out of range: 2 (best) to 31")
         if self.decoder not in get_args(Decoder):
             raise UserError(f"unknown decoder {self.decoder!r}: use {', '.join(get_args(Decoder))}")
 
@@ -95,7 +95,7 @@ def fingerprint(settings: EncodeSettings) -> str:
         name, build = build_of(ffmpeg_binary())
         maker = f"ffmpeg {name}"
     else:
-        names = ["av", "opencv-python-headless"]
+        names = ["av", "opencv-python-headless", "simplejpeg"]
         names += ["decord"] if settings.decoder == "decord" else []
         maker, build = settings.decoder, " ".join(f"{name} {_installed(name)}" for name in names)
     said = f"{_REVISION} {build} {encode_flags(settings.short_side, settings.quality)}"

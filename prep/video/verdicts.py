@@ -112,8 +112,8 @@ def _check_any(clip: Clip, span: Span, announced: Probe, decoded: Pass, end: flo
     until = "its end" if clip.end is None else f"{clip.end:g} s"
     if clip.end is not None and clip.end <= start:
         raise Refused("no-frame", f"from {start:g} s to {until} there is no time")
-    length = announced.stream_end or announced.file_end
-    if end is not None and length is not None and end < ENOUGH * length and start < length:
+    length = max(_video_end(announced) or 0.0, announced.file_end or 0.0)
+    if end is not None and end < ENOUGH * length and start < length:
         raise Refused("truncated", f"starts at {start:g} s, the frames end at {end:.2f} s")
     shown = "frames have no times" if end is None else f"the frames end at {end:.2f} s"
     raise Refused("no-frame", f"no frame from {start:g} s to {until}: {shown}")
@@ -139,8 +139,15 @@ def _last_end(announced: Probe, decoded: Pass) -> float | None:
     return seconds(last, announced) + (1 / announced.fps if announced.fps else 0.0)
 
 
+def _video_end(announced: Probe) -> float | None:
+    """Where the video announces to end: by its length, or by its number of frames."""
+    if not (announced.announced_frames and announced.fps):
+        return announced.stream_end
+    return max(announced.stream_end or 0.0, (announced.announced_frames - 1) / announced.fps)
+
+
 def _check_length(clip: Clip, announced: Probe, end: float | None) -> None:
-    length, reached = announced.stream_end, end
+    length, reached = _video_end(announced), end
     if length is None:
         length, reached = announced.file_end, announced.reached
     if length is None or reached is None:
