@@ -468,6 +468,11 @@ def test_towers_of_different_depth_meet_at_the_top() -> None:
     assert method.frozen_text_blocks == 0
     one_update(method)
     assert all(p.grad is not None for p in method.parameters() if p.requires_grad)
+    text = tiny(replace(OPTIONS, blocks=(1, 5), towers="text"), sizes=sizes)
+    assert isinstance(text, MSTA)
+    assert list(text.shared_adapter) == list(text.text_adapter) == ["3", "4", "5"]
+    with pytest.raises(UserError, match=r"no text adapter.*--blocks FIRST 5"):
+        tiny(replace(OPTIONS, blocks=(1, 2), towers="text"), sizes=sizes)
 
 
 @pytest.mark.parametrize(

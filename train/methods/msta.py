@@ -51,9 +51,16 @@ class MSTA(Method):
             if options.towers != "vision" and pair > self.above_text:
                 adapter = TowerAdapter("text", pair, config.text.width, options)
                 self.text_adapter[str(pair)] = adapter
-            if options.shared:
+            present = str(pair) in self.visual_adapter or str(pair) in self.text_adapter
+            if options.shared and present:
                 layer = nn.Sequential(Linear(options.mid, options.mid), nn.ReLU(inplace=True))
                 self.shared_adapter[str(pair)] = layer
+        if not self.visual_adapter and not self.text_adapter:
+            raise UserError(
+                f"blocks {options.blocks[0]} to {options.blocks[1]} have no {options.towers} "
+                f"adapter in towers of {config.vision.blocks} and {config.text.blocks} blocks, "
+                f"which meet at the top: say --blocks FIRST {depth}"
+            )
         self._initialise(seed)
 
     @torch.no_grad()
