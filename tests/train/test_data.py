@@ -219,9 +219,10 @@ def test_validation_clips_are_no_training_and_no_test_clips(toy, task, shots, he
     assert counts.tolist() == [found] * len(subset.classes)
 
 
-def test_validation_clips_are_the_next_ones_of_the_draw(toy):
-    data = read_data(recipe("few-shot", shots=1, validation=1), toy, save=False)
-    larger = few_shot(data.store, 2, "train", 1)
+@pytest.mark.parametrize("seed", [1, 5])
+def test_validation_clips_are_the_next_ones_of_the_draw(toy, seed):
+    data = read_data(recipe("few-shot", shots=1, seed=seed, validation=1), toy, save=False)
+    larger = few_shot(data.store, 2, "train", seed)
     both = {*data.train.rows.tolist(), *data.targets[-1].subset.rows.tolist()}
     assert both == set(larger.rows.tolist())
 

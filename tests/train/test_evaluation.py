@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
 
 import loaders
+from train import evaluation
 from train.data import Target, read_data, restricted
 from train.evaluation import Evaluator, Reading
 from train.methods import build_method, default_options
@@ -131,9 +131,19 @@ def test_an_evaluation_repeats_and_leaves_the_method_as_it_was(world, method):
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
 
 
-def test_views_are_those_of_the_recipe(world, method):
-    with_views = {
-        views: evaluate(world, method, recipe_of(views=views))[0] for views in ((1, 1), (2, 1))
-    }
-    assert [(one.clips, one.crops) for one in with_views.values()] == [(1, 1), (2, 1)]
-    assert all(np.isfinite(one.top1) for one in with_views.values())
+def test_loaders_are_told_what_the_recipe_says(world, method, monkeypatch):
+    told = []
+
+    class Told(loaders.ClipLoader):
+        def __init__(self, store, subset, views, batch, **words):
+            told.append((subset.name, views, batch, words["rank"], words["world"]))
+            super().__init__(store, subset, views, batch, **words)
+
+    monkeypatch.setattr(evaluation, "ClipLoader", Told)
+    made = recipe_of("base-novel", views=(2, 3))
+    look = replace(made.look, frames=4, short_side=56, statistics="clip")
+    data = read_data(made, world.shards, save=False)
+    recipe = replace(made, look=look)
+    Evaluator(recipe, data.targets, method[1], Accelerator(cpu=True), CPU).close()
+    views = loaders.TestViews(4, 48, clips=2, crops=3, short_side=56, statistics="clip")
+    assert told == [("test-base", views, 5, 0, 1), ("test-novel", views, 5, 0, 1)]
