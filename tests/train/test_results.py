@@ -91,6 +91,13 @@ def test_a_damaged_part_is_told(tmp_path, field, value):
         load_result(path)
 
 
+def test_a_result_of_another_version_is_told(tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({"format": 2, **asdict(RESULT)}))
+    with pytest.raises(UserError, match="another format"):
+        load_result(path)
+
+
 def test_an_absent_result_is_told(tmp_path):
     with pytest.raises(UserError, match="FileNotFoundError"):
         load_result(tmp_path / "result.json")
