@@ -8,6 +8,7 @@ their plans, so the number of threads changes nothing but time.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +19,7 @@ import numpy.typing as npt
 import simplejpeg
 import torch
 
+from loaders.buffers import Buffers
 from loaders.colour import LUMA
 from loaders.plan import Planner, StepPlan
 
@@ -36,6 +38,7 @@ class CpuBackend:
         """planner: whose plans will be run. threads: how many clips are worked on at once."""
         self._store, self._size, self._device = planner.store, planner.views.size, device
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="clips")
+        self._buffers, self._desk = Buffers(), Desk()
 
     def run(
         self, plans: Iterator[StepPlan]
@@ -65,7 +68,10 @@ class CpuBackend:
         b, k, t = plan.frames.shape
         c = plan.geometry.windows.shape[1]
         shape = (b, c * k, t, 3, self._size, self._size)
-        batch = torch.empty(shape, pin_memory=self._device.type == "cuda")
+        if self._device.type == "cuda":
+            batch = torch.empty(shape, pin_memory=True)  # torch keeps such memory by itself
+        else:
+            batch = self._buffers.take(shape)
         batch[plan.real :] = 0
         out = batch.numpy()
         tasks = [self._pool.submit(self._clip, plan, i, out[i]) for i in range(plan.real)]
@@ -82,25 +88,14 @@ class CpuBackend:
         """Fill (C * K, T, 3, S, S), crops outside, clips inside, with clip i of a plan."""
         wanted, places = np.unique(plan.frames[i], return_inverse=True)
         jpegs = self._store.read_frames(int(plan.clips[i]), wanted.tolist())
-        pictures = [picture(jpeg, plan, i) for jpeg in jpegs]
+        pictures = [self._desk.picture(jpeg, plan, i) for jpeg in jpegs]
         numbers = places.ravel().tolist()
         colours, limits = affine(plan, i, [pictures[number] for number in numbers])
         crops = out.reshape(-1, len(numbers), *out.shape[2:])
         for crop, (x, y) in zip(crops, plan.geometry.windows[i].tolist(), strict=True):
             for place, number in zip(crop, numbers, strict=True):
                 view = pictures[number][y : y + self._size, x : x + self._size]
-                paint(view, colours, limits, place)
-
-
-def picture(jpeg: bytes, plan: StepPlan, i: int) -> Bytes:
-    """A frame of clip i decoded, cropped, resized and flipped, uint8 (h, w, 3)."""
-    frame = simplejpeg.decode_jpeg(jpeg, "RGB")
-    x, y, w, h = plan.geometry.boxes[i].tolist()
-    width, height = plan.geometry.resized[i].tolist()
-    part = frame[y : y + h, x : x + w]
-    if (w, h) != (width, height):
-        part = cv2.resize(part, (width, height))
-    return cv2.flip(part, 1) if plan.geometry.flips[i] else part  # type: ignore[no-any-return]
+                self._desk.paint(view, colours, limits, place)
 
 
 def affine(plan: StepPlan, i: int, frames: list[Bytes]) -> tuple[Floats, Limits | None]:
@@ -114,11 +109,38 @@ def affine(plan: StepPlan, i: int, frames: list[Bytes]) -> tuple[Floats, Limits 
     return colours.affine(i, luma), colours.limits if colours.cut[i] else None
 
 
-def paint(view: Bytes, colours: Floats, limits: Limits | None, out: Floats) -> None:
-    """Colour an 8-bit view (S, S, 3) into floats (3, S, S)."""
-    coloured = cv2.transform(view.astype(np.float32), colours)
-    for channel in range(3):
-        cv2.extractChannel(coloured, channel, dst=out[channel])
-    if limits is not None:
-        low, high = limits
-        np.clip(out, low[:, None, None], high[:, None, None], out=out)
+class Desk(threading.local):
+    """What a thread works with: its memory is taken once, as fresh pages cost time."""
+
+    def __init__(self) -> None:
+        self._frame = np.empty(0, dtype=np.uint8)
+        self._floats = self._coloured = np.empty((0, 0, 3), dtype=np.float32)
+
+    def decode(self, jpeg: bytes) -> Bytes:
+        """The pixels of a JPEG, uint8 (h, w, 3), until the thread decodes the next."""
+        height, width, *_ = simplejpeg.decode_jpeg_header(jpeg)
+        if self._frame.size < 3 * height * width:
+            self._frame = np.empty(3 * height * width, dtype=np.uint8)
+        frame: Bytes = simplejpeg.decode_jpeg(jpeg, "RGB", buffer=self._frame)
+        return frame
+
+    def picture(self, jpeg: bytes, plan: StepPlan, i: int) -> Bytes:
+        """A frame of clip i decoded, cropped, resized and flipped, uint8 (h, w, 3)."""
+        x, y, w, h = plan.geometry.boxes[i].tolist()
+        part = self.decode(jpeg)[y : y + h, x : x + w]
+        width, height = plan.geometry.resized[i].tolist()
+        part = part.copy() if (w, h) == (width, height) else cv2.resize(part, (width, height))
+        done: Bytes = cv2.flip(part, 1, dst=part) if plan.geometry.flips[i] else part
+        return done
+
+    def paint(self, view: Bytes, colours: Floats, limits: Limits | None, out: Floats) -> None:
+        """Colour an 8-bit view (S, S, 3) into floats (3, S, S)."""
+        if self._floats.shape != view.shape:
+            self._floats, self._coloured = np.empty((2, *view.shape), dtype=np.float32)
+        np.copyto(self._floats, view)
+        cv2.transform(self._floats, colours, dst=self._coloured)
+        for channel in range(3):
+            cv2.extractChannel(self._coloured, channel, dst=out[channel])
+        if limits is not None:
+            low, high = limits
+            np.clip(out, low[:, None, None], high[:, None, None], out=out)

@@ -144,7 +144,9 @@ def test_each_frame_is_decoded_once(texture_store, monkeypatch):
     decoded = []
     decode = simplejpeg.decode_jpeg
     monkeypatch.setattr(
-        simplejpeg, "decode_jpeg", lambda data, *rest: decoded.append(data) or decode(data, *rest)
+        simplejpeg,
+        "decode_jpeg",
+        lambda data, *rest, **more: decoded.append(data) or decode(data, *rest, **more),
     )
     [(plan, _)] = pixels_of(backend_of("cpu", plans), plans, 1)
     distinct = sum(len(np.unique(frames)) for frames in plan.frames)
