@@ -23,6 +23,10 @@ sys.path[:] = [
     place for place in sys.path if not place or Path(place) != Path(__file__).resolve().parent
 ]
 
+# Threads that spin while they wait cost a small model on a busy machine six times its work. Read
+# when torch is loaded, so it is said before.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from manifests.errors import UserError  # noqa: E402
 from train.processes import leave_with_launcher, missing_ranks, start_ranks  # noqa: E402
 from train.recipes.words import PROGRAM, read_words  # noqa: E402
