@@ -77,6 +77,8 @@ class ClipLoader:
         backend: BackendName = "auto",
         threads: int = 2,
     ) -> None:
+        if threads < 1:
+            raise UserError(f"{threads} loader threads: at least 1")
         self._planner = Planner(store, subset, views, batch, seed=seed, rank=rank, world=world)
         self._device = torch.device(device)
         self.steps_per_epoch = self._planner.steps

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -265,3 +267,15 @@ def test_a_subset_of_another_set_is_refused(flat_store, texture_store):
         ClipLoader(texture_store, subset, PLAIN, 4)
     with pytest.raises(UserError, match="ucf101"):
         ClipLoader(flat_store, replace(subset, benchmark="ucf101"), PLAIN, 4)
+
+
+def test_no_thread_is_refused(flat_store):
+    with pytest.raises(UserError, match="0 loader threads"):
+        loader(flat_store, threads=0)
+
+
+def test_dali_is_imported_only_when_it_is_used():
+    words = (
+        "import loaders, sys; sys.exit(any(name.startswith('nvidia.dali') for name in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", words], check=True, cwd=Path(__file__).parents[2])
