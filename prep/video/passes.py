@@ -25,11 +25,13 @@ from prep.video.refusal import Refused
 from prep.video.request import Request, child_command, child_environment
 from prep.video.settings import EncodeSettings, Limits
 
-_FRAME = re.compile(rb"n: *(\d+) pts: *(\S+) +pts_time:\S+.* i:(.) iskey:")
+_FRAME = re.compile(rb"n: *(\d+) pts: *(\S+) +pts_time:\S+[^\n]* i:(.) iskey:")
 _ERROR = re.compile(
-    rb"corrupt decoded frame|Error submitting .*to (?:the )?decoder|Error while decoding stream"
+    rb"corrupt decoded frame|Error submitting [^\n]*to (?:the )?decoder|Error while decoding stream"
 )
-_PROBLEM = re.compile(rb"(?:Decoder .*not found|Unknown decoder|[Nn]o decoder|not implemented).*")
+_PROBLEM = re.compile(
+    rb"(?:Decoder [^\n]*not found|Unknown decoder|[Nn]o decoder|not implemented)[^\n]*"
+)
 _STOPPED = re.compile(rb"received signal (?:2|15)\b")
 
 #: More wanted frames than this do not fit into a command line: all are encoded, then chosen from.
@@ -69,17 +71,16 @@ class _Listener:
         self.stopped = False
         self.problem = ""
 
-    def line(self, text: bytes) -> None:
-        frame = _FRAME.search(text)
-        if frame:
-            self.in_order &= int(frame[1]) == len(self.pts)
-            self.pts.append(None if frame[2] == b"NOPTS" else int(frame[2]))
-            self.fields += frame[3] != b"P"
-        if _ERROR.search(text):
-            self.errors += 1
-        elif _STOPPED.search(text):
-            self.stopped = True
-        elif not self.problem and (problem := _PROBLEM.search(text)):
+    def lines(self, text: bytes) -> None:
+        """Take in one line or more."""
+        for frame in _FRAME.finditer(text):
+            number, ticks, kind = frame.groups()
+            self.in_order &= int(number) == len(self.pts)
+            self.pts.append(None if ticks == b"NOPTS" else int(ticks))
+            self.fields += kind != b"P"
+        self.errors += len(_ERROR.findall(text))
+        self.stopped = self.stopped or bool(_STOPPED.search(text))
+        if not self.problem and (problem := _PROBLEM.search(text)):
             self.problem = problem[0].decode("ascii", "replace").strip()
 
 
@@ -102,7 +103,7 @@ def decode(
     else:
         command = child_command(request, settings.decoder)
     said = _Listener()
-    done = run_limited(command, limits.cpu_seconds, said.line, child_environment())
+    done = run_limited(command, limits.cpu_seconds, said.lines, child_environment())
     _check_end(done, said, limits)
     jpegs = split_jpegs(done.output)
     numbers = range(len(said.pts)) if wanted is None else wanted

@@ -165,18 +165,21 @@ def _is_encrypted(container: Any, stream: Any, path: Path) -> bool:
 def _walk(container: Any, stream: Any) -> PacketTimes:
     times: list[int | None] = []
     durations: list[int] = []
-    encrypted, reached, hidden = False, 0.0, 0
+    ends = dict.fromkeys(range(len(container.streams)), 0)
+    encrypted, hidden = False, 0
     for packet in packets_of(container):
         stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is not None and packet.time_base:
-            reached = max(reached, float((stamp + (packet.duration or 0)) * packet.time_base))
-        if packet.stream_index != stream.index:
+        number = packet.stream_index
+        if stamp is not None and number in ends:
+            ends[number] = max(ends[number], stamp + (packet.duration or 0))
+        if number != stream.index:
             continue
         hidden += packet.is_discard
         encrypted = encrypted or packet.has_sidedata("encryption_info")
         if shows_frame(packet):
             times.append(stamp)
             durations.append(packet.duration or 0)
+    reached = max(float(end * (container.streams[i].time_base or 0)) for i, end in ends.items())
     return PacketTimes(tuple(times), tuple(durations), hidden, encrypted, reached)
 
 

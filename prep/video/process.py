@@ -1,44 +1,41 @@
 """One decoder as a child process: limited in CPU time, never an orphan, never a deadlock.
 
 The child writes JPEGs to its standard output and lines of text to its standard error; a thread
-reads the lines so that neither pipe can fill up and stop it. It has a session of its own, so that
-Ctrl-C on the terminal reaches only the program that started it, and it dies with that program:
-Linux sends it SIGKILL when the thread that started it ends. The limit of CPU time is the
-kernel's, so it holds whatever the child does; one that neither computes nor writes is stopped too.
+reads the lines so that neither pipe can fill up and stop it. The limit of CPU time is the kernel's,
+so it holds whatever the child does; one that neither computes nor writes is stopped too.
 """
 
 from __future__ import annotations
 
-import ctypes
-import math
+import contextlib
+import fcntl
 import os
-import resource
 import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
 from manifests.errors import UserError
+from prep.video.launch import launch
 
-LineReader = Callable[[bytes], None]
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+TextReader = Callable[[bytes], None]
 
 #: Seconds after which a child that neither writes nor computes is given up, and how often to look.
 _STANDSTILL = 300.0
 _LOOK_EVERY = 5.0
 
-#: CPU seconds between the kernel's first word to stop (SIGXCPU) and its last (SIGKILL).
-_GRACE = 2
-
-_CHUNK = 1 << 20
-_LONGEST_LINE = 4096
+#: Bytes that a pipe is asked to hold, and seconds in which it may fill: a child writes every frame
+#: and every word by itself, and to wake up for each would cost a fifth of the decoding.
+_PIPE = 1 << 18
+_PAUSE = 0.004
+_F_SETPIPE_SZ = 1031
+_LONGEST_LINE = 1 << 16
 
 #: Signals that come from outside: the user's, the scheduler's, the out-of-memory killer's.
 _OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
@@ -55,26 +52,18 @@ class Finished:
 
 
 def run_limited(
-    command: Sequence[str], cpu_seconds: float, line: LineReader, environment: dict[str, str]
+    command: Sequence[str], cpu_seconds: float, said: TextReader, environment: dict[str, str]
 ) -> Finished:
-    """Run a decoder to its end; ``line`` is given each line of its standard error, in a thread.
+    """Run a decoder to its end; ``said`` is given its standard error, whole lines, in a thread.
 
     Raises UserError when it cannot be started or was killed from outside.
     """
-    parent = os.getpid()
-    try:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            preexec_fn=lambda: _settle(parent, cpu_seconds),
-        )
-    except OSError as error:
-        raise UserError(f"cannot start {command[0]}: {error.strerror}") from error
+    child = launch(command, cpu_seconds, environment)
     assert child.stdout is not None and child.stderr is not None
-    listener = threading.Thread(target=_listen, args=(child.stderr, line), daemon=True)
+    for pipe in (child.stdout, child.stderr):
+        _widen(pipe)
+    over = threading.Event()
+    listener = threading.Thread(target=_listen, args=(child.stderr, said, over), daemon=True)
     listener.start()
     ended = False
     try:
@@ -83,6 +72,7 @@ def run_limited(
         if not ended:
             os.kill(child.pid, signal.SIGKILL)
         used = _wait(child)
+        over.set()
         listener.join()
         child.stdout.close()
         child.stderr.close()
@@ -96,32 +86,23 @@ def run_limited(
     return Finished(output, child.returncode, "")
 
 
-def _settle(parent: int, cpu_seconds: float) -> None:
-    """In the child, before the decoder takes over."""
-    os.setsid()
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-    soft = max(1, math.ceil(cpu_seconds))
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, soft + _GRACE))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def _read_all(pipe: IO[bytes], pid: int) -> tuple[bytes, bool]:
     """(what the child wrote, whether it came to its end; it has not when it stood still)."""
     number = pipe.fileno()
     waiter = select.poll()
     waiter.register(number, select.POLLIN)
     parts: list[bytes] = []
+    room = memoryview(bytearray(_PIPE))
     still, computed = 0.0, -1
     while True:
         if waiter.poll(_LOOK_EVERY * 1000):
-            part = os.read(number, _CHUNK)
-            if not part:
+            got = os.readv(number, [room])
+            if not got:
                 return b"".join(parts), True
-            parts.append(part)
+            parts.append(bytes(room[:got]))
             still = 0.0
+            if got < _PIPE // 4:
+                time.sleep(_PAUSE)
         else:
             now = _computed(pid)
             still = 0.0 if now != computed else still + _LOOK_EVERY
@@ -146,6 +127,24 @@ def _wait(child: subprocess.Popen[bytes]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _listen(pipe: IO[bytes], line: LineReader) -> None:
-    while text := pipe.readline(_LONGEST_LINE):
-        line(text)
+def _widen(pipe: IO[bytes]) -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a system may allow less
+            fcntl.fcntl(pipe, _F_SETPIPE_SZ, _PIPE)
+
+
+def _listen(pipe: IO[bytes], said: TextReader, over: threading.Event) -> None:
+    """Hand on what is written, cut behind a line; much at a time, as lines are many."""
+    rest = b""
+    while part := os.read(pipe.fileno(), _PIPE // 4):
+        text = rest + part
+        end = text.rfind(b"\n") + 1
+        if not end and len(text) > _LONGEST_LINE:
+            end = len(text)
+        if end:
+            said(text[:end])
+        rest = text[end:]
+        if len(part) < _PIPE // 8:
+            over.wait(_PAUSE)
+    if rest:
+        said(rest)

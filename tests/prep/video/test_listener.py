@@ -24,6 +24,11 @@ ERROR = b"[dec:mpeg4 @ 0x55d1] corrupt decoded frame\n"
 )
 def test_an_error_in_the_line_of_a_frame_counts(lines):
     said = _Listener()
+    said.pts = list(range(8))
     for line in lines:
-        said.line(line)
-    assert (said.pts, said.errors) == ([8], 1)
+        said.lines(line)
+    assert (said.pts[8:], said.errors, said.in_order) == ([8], 1, True)
+    together = _Listener()
+    together.pts = list(range(8))
+    together.lines(b"".join(lines))
+    assert (together.pts, together.errors, together.in_order) == (said.pts, 1, True)

@@ -27,8 +27,10 @@ def python(code: str) -> list[str]:
 
 
 def run(code: str, cpu_seconds: float = 60.0):
-    lines: list[bytes] = []
-    return run_limited(python(code), cpu_seconds, lines.append, dict(os.environ)), lines
+    texts: list[bytes] = []
+    done = run_limited(python(code), cpu_seconds, texts.append, dict(os.environ))
+    assert all(text.endswith(b"\n") for text in texts[:-1])
+    return done, b"".join(texts).splitlines()
 
 
 def test_both_streams_are_read_to_their_ends():
@@ -83,7 +85,7 @@ def test_a_crash_is_a_status():
 
 def test_a_program_that_is_not_there_is_a_users_error():
     with pytest.raises(UserError, match="cannot start"):
-        run_limited(["/nowhere/ffmpeg"], 1.0, lambda line: None, {})
+        run_limited(["/nowhere/ffmpeg"], 1.0, lambda text: None, {})
 
 
 def test_ctrl_c_on_the_terminal_does_not_reach_the_decoder():
@@ -92,16 +94,22 @@ def test_ctrl_c_on_the_terminal_does_not_reach_the_decoder():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux ends orphans")
-@pytest.mark.parametrize("decoder", ["ffmpeg", "pyav"])
-def test_no_orphan_is_left_when_the_parent_is_killed(tmp_path, decoder):
+@pytest.mark.parametrize(
+    ("decoder", "helper"), [("ffmpeg", True), ("ffmpeg", False), ("pyav", True)]
+)
+def test_no_orphan_is_left_when_the_parent_is_killed(tmp_path, decoder, helper):
+    """With setpriv and, where there is none, without."""
     film = write_film(tmp_path / "film.mp4", 500, (640, 480), options={"preset": "ultrafast"})
     parent = subprocess.Popen(
         python(
             f"""
             from pathlib import Path
+            from prep.video import launch
             from prep.video.outcomes import clip_outcomes
             from prep.video.settings import EncodeSettings, Limits
             from tests.prep.video.films import clip_of
+            if not {helper}:
+                launch._death_with_parent = tuple
             film, settings = Path({str(film)!r}), EncodeSettings(decoder={decoder!r})
             while True:
                 list(clip_outcomes([clip_of(film)], film.parent, settings, Limits(), "custom"))
