@@ -96,10 +96,6 @@ class Result:
     versions: dict[str, str]
     machine: dict[str, Any]
 
-    def selection(self, rule: Rule) -> Selection | None:
-        """The selection of that name, if the run made it."""
-        return next((item for item in self.selections if item.rule == rule), None)
-
 
 def summarise(task: str, tests: Sequence[Evaluation]) -> dict[str, float]:
     """The figures a table prints: top-1 and top-5; base, novel and HM; mean and deviation."""
