@@ -72,6 +72,8 @@ def default_out(recipe: Recipe[Any, Any], variant: str = "") -> Path:
 def _check_out(out: Path, recipe: Recipe[Any, Any], where: Where) -> Result | None:
     """Refuse a folder that holds another run; the result, when this very run is finished."""
     written = out / "recipe.json"
+    if where.resume and where.overwrite:
+        raise UserError("--resume and --overwrite together: choose one")
     if not written.is_file() or where.overwrite:
         return None
     if not where.resume:
@@ -155,14 +157,19 @@ def _start(
         _check_same(found[1], fresh, out)
     if accelerator.is_main_process:
         if found is None and out.exists():
-            for old in ("state", "result.json", "log.jsonl"):
-                path = out / old
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            _clear(out)
         atomic_write(out / "recipe.json", (json.dumps(recipe.as_json(), indent=1) + "\n").encode())
         trim_log(out / "log.jsonl", found[1].update if found else 0)
     accelerator.wait_for_everyone()
     accelerator.init_trackers("run")
     return (found[1], found[0]) if found else (fresh, None)
+
+
+def _clear(out: Path) -> None:
+    """Remove what an earlier run left there; files of others stay."""
+    shutil.rmtree(out / "state", ignore_errors=True)
+    for old in (out / "result.json", out / "log.jsonl", *out.glob("adapter-*.safetensors")):
+        old.unlink(missing_ok=True)
 
 
 def _check_same(saved: Progress, fresh: Progress, out: Path) -> None:
@@ -202,7 +209,8 @@ def _evaluation(work: Work, recipe: Recipe[Any, Any], out: Path) -> Callable[[Pr
 
     def evaluate(progress: Progress) -> Progress:
         epoch = progress.epoch
-        due = epoch == epochs or (every and epoch and epoch % every == 0)
+        # After the first epoch and every so many from there, as the followed code does.
+        due = epoch == epochs or (every and epoch and (epoch - 1) % every == 0)
         if not due or any(test["epoch"] == epoch for test in progress.history):
             return progress
         tests = work.test(epoch)

@@ -198,7 +198,8 @@ class Testing:
     """When and on how much the model is tested."""
 
     eval_every: int = 0
-    """Test every so many epochs as well as at the end; 0 tests at the end only."""
+    """Test after the first epoch and every so many after it as well as at the end; 0 tests at
+    the end only."""
     eval_batch: int = 0
     """Videos per rank of one test step; 0 chooses so that about 32 views pass at once."""
     validation: int = 0
