@@ -1,8 +1,8 @@
 """Raw benchmarks: one reader for each layout, and a plain dict of them.
 
 A reader takes the raw folder and, if they lie elsewhere, the folder of the official annotation
-files, and returns a ``RawSource``. Which trees each reader understands is drawn in
-``prep/benchmarks/README.md``.
+files, and returns a ``RawSource``; ``official_list`` reads the annotation alone. Which trees each
+reader understands is drawn in ``prep/benchmarks/README.md``.
 """
 
 from __future__ import annotations
@@ -10,14 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from prep.benchmarks.activitynet import read_activitynet
-from prep.benchmarks.custom import read_custom
-from prep.benchmarks.hmdb51 import read_hmdb51
-from prep.benchmarks.kinetics import read_kinetics400, read_kinetics600
-from prep.benchmarks.layout import RawSource
-from prep.benchmarks.ssv2 import read_ssv2
-from prep.benchmarks.toy import read_toy
-from prep.benchmarks.ucf101 import read_ucf101
+from prep.benchmarks.activitynet import list_activitynet, read_activitynet
+from prep.benchmarks.custom import list_custom, read_custom
+from prep.benchmarks.folder import FolderFiles
+from prep.benchmarks.hmdb51 import list_hmdb51, read_hmdb51
+from prep.benchmarks.kinetics import (
+    list_kinetics400,
+    list_kinetics600,
+    read_kinetics400,
+    read_kinetics600,
+)
+from prep.benchmarks.layout import OfficialList, RawSource, annotations_alone, walk_root
+from prep.benchmarks.ssv2 import list_ssv2, read_ssv2
+from prep.benchmarks.toy import list_toy, read_toy
+from prep.benchmarks.ucf101 import list_ucf101, read_ucf101
 
 Reader = Callable[[Path, Path | None], RawSource]
 
@@ -32,4 +38,26 @@ SOURCES: dict[str, Reader] = {
     "custom": read_custom,
 }
 
-__all__ = ["SOURCES", "RawSource", "Reader"]
+_LISTS: dict[str, Callable[[FolderFiles, Path | None], OfficialList]] = {
+    "ucf101": list_ucf101,
+    "hmdb51": list_hmdb51,
+    "kinetics400": list_kinetics400,
+    "kinetics600": list_kinetics600,
+    "ssv2": list_ssv2,
+    "activitynet": list_activitynet,
+    "toy": list_toy,
+    "custom": list_custom,
+}
+
+
+def official_list(benchmark: str, root: Path, annotations: Path | None = None) -> OfficialList:
+    """Read an official annotation alone, whether or not there are videos.
+
+    It is looked for in ``root``, or in ``annotations`` when that is named; ``root`` need not exist
+    then. Raises UserError when it is absent or wrong.
+    """
+    raw = walk_root(benchmark, root) if annotations is None else annotations_alone(root)
+    return _LISTS[benchmark](raw, annotations)
+
+
+__all__ = ["SOURCES", "OfficialList", "RawSource", "Reader", "official_list"]

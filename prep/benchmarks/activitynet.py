@@ -27,8 +27,15 @@ import pyarrow.compute as pc
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
 from prep.benchmarks.annotation import AnnotationFolder, find_annotations, read_text
-from prep.benchmarks.folder import stems
-from prep.benchmarks.layout import ClipColumns, RawSource, found_files, open_root, raw_source
+from prep.benchmarks.folder import FolderFiles, stems
+from prep.benchmarks.layout import (
+    ClipColumns,
+    OfficialList,
+    RawSource,
+    found_files,
+    open_root,
+    raw_source,
+)
 from prep.benchmarks.matching import match_files, wanted_names
 from prep.benchmarks.places import get_annotations
 
@@ -41,6 +48,21 @@ _PARTITIONS = {"training": "train", "validation": "val", "testing": "test"}
 def read_activitynet(root: Path, annotations: Path | None = None) -> RawSource:
     """Read an ActivityNet folder; UserError when folder or annotation are absent or wrong."""
     raw = open_root(NAME, root)
+    official = list_activitynet(raw, annotations)
+    wanted = wanted_names(official.columns.videos, official.columns.class_ids)
+    prefixed = pa.array((f"v_{name}" for name in wanted.names.to_pylist()), pa.string())
+    files = stems(raw.videos)
+    matches = match_files(
+        raw.videos,
+        [(files, prefixed), (files, wanted.names)],
+        wanted.class_ids,
+        official.classes,
+    )
+    return raw_source(raw, official, found_files(raw, matches, wanted.of_row))
+
+
+def list_activitynet(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:
+    """Read the official file alone; UserError when it is absent or wrong."""
     classes = load_classes(NAME)
     lists = find_annotations(
         NAME, annotations, raw, r"activity_?net.*\.json", "activity_net.v1-3.min.json"
@@ -48,14 +70,7 @@ def read_activitynet(root: Path, annotations: Path | None = None) -> RawSource:
     columns = _columns(lists, classes)
     empty = pc.sum(pc.less_equal(columns.ends, columns.starts), min_count=0).as_py()
     notes = [f"{empty} segments in {lists.path} are empty: no frame to cut"] if empty else []
-    wanted = wanted_names(columns.videos, columns.class_ids)
-    prefixed = pa.array((f"v_{name}" for name in wanted.names.to_pylist()), pa.string())
-    files = stems(raw.videos)
-    matches = match_files(
-        raw.videos, [(files, prefixed), (files, wanted.names)], wanted.class_ids, classes
-    )
-    found = found_files(raw, matches, wanted.of_row)
-    return raw_source(NAME, raw, classes, columns, found, (*lists.notes(), *notes))
+    return OfficialList(NAME, classes, columns, (*lists.notes(), *notes))
 
 
 def _database(lists: AnnotationFolder) -> tuple[Path, Mapping[str, Any]]:

@@ -33,6 +33,7 @@ from prep.benchmarks.layout import (
     ClipColumns,
     Found,
     Ints,
+    OfficialList,
     RawSource,
     raw_source,
     repeat,
@@ -47,10 +48,16 @@ _FORM = "a csv with columns path, class and, if wanted, split, start, end (secon
 def read_custom(root: Path, annotations: Path | None = None) -> RawSource:
     """Read a folder of one's own; UserError when folder or list are absent or wrong."""
     raw = walk_root(NAME, root)
+    official = list_custom(raw, annotations)
+    return raw_source(raw, official, _found(raw, official.columns.names))
+
+
+def list_custom(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:
+    """Read the list alone; UserError when it is absent or wrong."""
     lists = find_annotations(NAME, annotations, raw, r"list\.csv", "list.csv")
     path = next(iter(lists.files.values()))
     table = _read_csv(path)
-    paths = _inside_root(path, table["path"], root)
+    paths = _inside_root(path, table["path"], raw.root)
     classes = _classes(path, table["class"])
     first, splits = _merge_splits(table, paths)
     kept = {name: table[name].take(pa.array(first)) for name in ("class", "start", "end")}
@@ -66,7 +73,7 @@ def read_custom(root: Path, annotations: Path | None = None) -> RawSource:
         starts=starts,
         ends=ends,
     )
-    return raw_source(NAME, raw, classes, columns, _found(raw, names), lists.notes())
+    return OfficialList(NAME, classes, columns, lists.notes())
 
 
 def _read_csv(path: Path) -> dict[str, pa.Array]:

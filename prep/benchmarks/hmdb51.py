@@ -23,9 +23,10 @@ from prep.benchmarks.annotation import (
     read_fields,
     wrong_line,
 )
-from prep.benchmarks.folder import stems
+from prep.benchmarks.folder import FolderFiles, stems
 from prep.benchmarks.layout import (
     ClipColumns,
+    OfficialList,
     RawSource,
     found_files,
     member_columns,
@@ -43,18 +44,22 @@ _FLAGS = {"0": "", "1": "train", "2": "test"}
 def read_hmdb51(root: Path, annotations: Path | None = None) -> RawSource:
     """Read an HMDB-51 folder; UserError when folder or lists are absent or wrong."""
     raw = open_root(NAME, root)
+    official = list_hmdb51(raw, annotations)
+    columns = official.columns
+    matches = match_files(
+        raw.videos, [(stems(raw.videos), columns.names)], columns.class_ids, official.classes
+    )
+    return raw_source(raw, official, found_files(raw, matches))
+
+
+def list_hmdb51(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:
+    """Read the official lists alone; UserError when they are absent or wrong."""
     classes = load_classes(NAME)
     lists = find_annotations(NAME, annotations, raw, _FILE.pattern, "brush_hair_test_split1.txt")
     files = _complete_splits(lists, classes)
-    columns = _columns(files, classes)
-    matches = match_files(
-        raw.videos, [(stems(raw.videos), columns.names)], columns.class_ids, classes
-    )
     absent = [split for split in "123" if split not in files]
     notes = [f"no files of split {' and '.join(absent)} in {lists.path}"] if absent else []
-    return raw_source(
-        NAME, raw, classes, columns, found_files(raw, matches), (*lists.notes(), *notes)
-    )
+    return OfficialList(NAME, classes, _columns(files, classes), (*lists.notes(), *notes))
 
 
 def _complete_splits(lists: AnnotationFolder, classes: ClassList) -> dict[str, dict[int, Path]]:

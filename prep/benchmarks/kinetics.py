@@ -25,9 +25,16 @@ import pyarrow.csv as pacsv
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
 from prep.benchmarks.annotation import find_annotations
-from prep.benchmarks.folder import stems
-from prep.benchmarks.layout import Ints, RawSource, found_files, open_root, raw_source
-from prep.benchmarks.matching import Wanted, match_files, wanted_names
+from prep.benchmarks.folder import FolderFiles, stems
+from prep.benchmarks.layout import (
+    Ints,
+    OfficialList,
+    RawSource,
+    found_files,
+    open_root,
+    raw_source,
+)
+from prep.benchmarks.matching import match_files, wanted_names
 from prep.benchmarks.partitions import Partition, partition_columns
 from prep.benchmarks.places import get_annotations
 
@@ -49,6 +56,29 @@ def read_kinetics600(root: Path, annotations: Path | None = None) -> RawSource:
 
 def _read(benchmark: str, root: Path, annotations: Path | None) -> RawSource:
     raw = open_root(benchmark, root)
+    official = _list(benchmark, raw, annotations)
+    wanted = wanted_names(official.columns.names, official.columns.class_ids)
+    files = stems(raw.videos)
+    matches = match_files(
+        raw.videos,
+        [(padded_names(files), wanted.names), (files, ids_of_one_clip(wanted.names))],
+        wanted.class_ids,
+        official.classes,
+    )
+    return raw_source(raw, official, found_files(raw, matches, wanted.of_row))
+
+
+def list_kinetics400(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:
+    """Read the lists of Kinetics-400 alone; UserError when they are absent or wrong."""
+    return _list("kinetics400", raw, annotations)
+
+
+def list_kinetics600(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:
+    """Read the lists of Kinetics-600 alone; UserError when they are absent or wrong."""
+    return _list("kinetics600", raw, annotations)
+
+
+def _list(benchmark: str, raw: FolderFiles, annotations: Path | None) -> OfficialList:
     classes = load_classes(benchmark)
     names = _file_names(benchmark)
     pattern = "|".join(name.replace(".", r"\.") for words in names.values() for name in words)
@@ -59,16 +89,7 @@ def _read(benchmark: str, root: Path, annotations: Path | None) -> RawSource:
         if (path := lists.first(*words)) is not None
     }
     columns, notes = partition_columns(benchmark, partitions, FILES, lists.path)
-    wanted = wanted_names(columns.names, columns.class_ids)
-    files = stems(raw.videos)
-    matches = match_files(
-        raw.videos,
-        [(_padded(files), wanted.names), (files, _ids_of_one_clip(wanted))],
-        wanted.class_ids,
-        classes,
-    )
-    found = found_files(raw, matches, wanted.of_row)
-    return raw_source(benchmark, raw, classes, columns, found, (*lists.notes(), *notes))
+    return OfficialList(benchmark, classes, columns, (*lists.notes(), *notes))
 
 
 def _file_names(benchmark: str) -> dict[str, list[str]]:
@@ -151,7 +172,7 @@ def _class_ids(
     return of_row
 
 
-def _padded(files: pa.Array) -> pa.Array:
+def padded_names(files: pa.Array) -> pa.Array:
     """Stems with both times padded to six digits; stems without times as they are."""
     parts = pc.extract_regex(files, _CLIP_STEM)
     start, end = (pc.utf8_lpad(pc.struct_field(parts, key), 6, "0") for key in ("start", "end"))
@@ -159,12 +180,12 @@ def _padded(files: pa.Array) -> pa.Array:
     return pc.coalesce(padded, files)
 
 
-def _ids_of_one_clip(wanted: Wanted) -> pa.Array:
-    """YouTube id of each wanted clip, null where several clips come from one video.
+def ids_of_one_clip(names: pa.Array) -> pa.Array:
+    """YouTube id of each clip, names given once, null where several clips come from one video.
 
     ``<id>.mp4`` is then nobody's: it could be any of them.
     """
-    ids = pc.replace_substring_regex(wanted.names, r"_\d+_\d+$", "")
+    ids = pc.replace_substring_regex(names, r"_\d+_\d+$", "")
     encoded = ids.dictionary_encode().indices.to_numpy(zero_copy_only=False)
     shared = np.bincount(encoded)[encoded] > 1
     return pc.if_else(pa.array(shared), pa.scalar(None, pa.string()), ids)

@@ -16,7 +16,7 @@ renumbers nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,6 +65,16 @@ class ClipColumns:
 
 
 @dataclass(frozen=True)
+class OfficialList:
+    """An official annotation as it was read, whatever videos are there."""
+
+    benchmark: str
+    classes: ClassList
+    columns: ClipColumns
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Found:
     """The outcome of matching: a file for each row, and what to tell about the rest."""
 
@@ -78,6 +88,11 @@ def walk_root(benchmark: str, root: Path) -> FolderFiles:
     return scan_folder(
         root, f"raw folder of {benchmark}", f"{get_videos(benchmark)}, or name it with --root"
     )
+
+
+def annotations_alone(root: Path) -> FolderFiles:
+    """A raw folder of which nothing is known but its place: annotations are named elsewhere."""
+    return FolderFiles(root, pa.array([], pa.string()), (), (), (), ())
 
 
 def open_root(benchmark: str, root: Path) -> FolderFiles:
@@ -108,15 +123,9 @@ def found_files(raw: FolderFiles, matches: Matches, video_of_row: Ints | None = 
     return Found(files, matches.copies + matches.strangers + raw.odd, tuple(notes))
 
 
-def raw_source(
-    benchmark: str,
-    raw: FolderFiles,
-    classes: ClassList,
-    columns: ClipColumns,
-    found: Found,
-    notes: Sequence[str] = (),
-) -> RawSource:
+def raw_source(raw: FolderFiles, official: OfficialList, found: Found) -> RawSource:
     """Put annotation and files together; UserError when not one clip is there."""
+    benchmark, columns = official.benchmark, official.columns
     if found.files.null_count == len(found.files):
         wanted = f", such as {columns.names[0]}," if len(columns.names) else ""
         there = f", such as {raw.videos[0]}" if len(raw.videos) else ""
@@ -128,11 +137,11 @@ def raw_source(
     return RawSource(
         benchmark,
         raw.root,
-        classes,
+        official.classes,
         tuple(columns.splits),
-        clips_table(columns, found.files, classes),
+        clips_table(columns, found.files, official.classes),
         found.unexpected,
-        (*notes, *found.notes),
+        (*official.notes, *found.notes),
     )
 
 

@@ -23,8 +23,8 @@ import pyarrow as pa
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
 from prep.benchmarks.annotation import AnnotationFolder, find_annotations, read_text
-from prep.benchmarks.folder import stems
-from prep.benchmarks.layout import RawSource, found_files, open_root, raw_source
+from prep.benchmarks.folder import FolderFiles, stems
+from prep.benchmarks.layout import OfficialList, RawSource, found_files, open_root, raw_source
 from prep.benchmarks.matching import match_files, wanted_names
 from prep.benchmarks.partitions import Partition, partition_columns
 from prep.benchmarks.places import get_annotations
@@ -37,6 +37,16 @@ _OLD = "something-something-v2-"
 def read_ssv2(root: Path, annotations: Path | None = None) -> RawSource:
     """Read a Something-Something V2 folder; UserError when folder or lists are absent or wrong."""
     raw = open_root(NAME, root)
+    official = list_ssv2(raw, annotations)
+    wanted = wanted_names(official.columns.names, official.columns.class_ids)
+    matches = match_files(
+        raw.videos, [(stems(raw.videos), wanted.names)], wanted.class_ids, official.classes
+    )
+    return raw_source(raw, official, found_files(raw, matches, wanted.of_row))
+
+
+def list_ssv2(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:
+    """Read the official lists alone; UserError when they are absent or wrong."""
     classes = load_classes(NAME)
     pattern = rf"({_OLD})?(labels|train|validation|test)\.json"
     lists = find_annotations(NAME, annotations, raw, pattern, "validation.json")
@@ -47,12 +57,7 @@ def read_ssv2(root: Path, annotations: Path | None = None) -> RawSource:
         if (path := lists.first(file, _OLD + file)) is not None
     }
     columns, notes = partition_columns(NAME, partitions, FILES, lists.path)
-    wanted = wanted_names(columns.names, columns.class_ids)
-    matches = match_files(
-        raw.videos, [(stems(raw.videos), wanted.names)], wanted.class_ids, classes
-    )
-    found = found_files(raw, matches, wanted.of_row)
-    return raw_source(NAME, raw, classes, columns, found, (*lists.notes(), *notes))
+    return OfficialList(NAME, classes, columns, (*lists.notes(), *notes))
 
 
 def _check_labels(lists: AnnotationFolder, classes: ClassList) -> None:

@@ -19,8 +19,16 @@ import pyarrow.csv as pacsv
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
 from prep.benchmarks.annotation import find_annotations
-from prep.benchmarks.folder import stems
-from prep.benchmarks.layout import ClipColumns, Ints, RawSource, found_files, open_root, raw_source
+from prep.benchmarks.folder import FolderFiles, stems
+from prep.benchmarks.layout import (
+    ClipColumns,
+    Ints,
+    OfficialList,
+    RawSource,
+    found_files,
+    open_root,
+    raw_source,
+)
 from prep.benchmarks.matching import match_files
 
 NAME = "toy"
@@ -31,6 +39,16 @@ _COLUMNS = ("name", "class", "split")
 def read_toy(root: Path, annotations: Path | None = None) -> RawSource:
     """Read a rendered folder; UserError when folder or list are absent or wrong."""
     raw = open_root(NAME, root)
+    official = list_toy(raw, annotations)
+    columns = official.columns
+    matches = match_files(
+        raw.videos, [(stems(raw.videos), columns.names)], columns.class_ids, official.classes
+    )
+    return raw_source(raw, official, found_files(raw, matches))
+
+
+def list_toy(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:
+    """Read the list alone; UserError when it is absent or wrong."""
     classes = load_classes(NAME)
     lists = find_annotations(NAME, annotations, raw, r"toy_clips\.csv", "toy_clips.csv")
     path = next(iter(lists.files.values()))
@@ -45,8 +63,7 @@ def read_toy(root: Path, annotations: Path | None = None) -> RawSource:
         partitions=splits,
         splits={split: np.array(splits.to_numpy(False) == split, bool) for split in SPLITS},
     )
-    matches = match_files(raw.videos, [(stems(raw.videos), names)], class_ids, classes)
-    return raw_source(NAME, raw, classes, columns, found_files(raw, matches), lists.notes())
+    return OfficialList(NAME, classes, columns, lists.notes())
 
 
 def _read_list(path: Path) -> dict[str, pa.Array]:

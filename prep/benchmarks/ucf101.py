@@ -21,8 +21,9 @@ from prep.benchmarks.annotation import (
     read_fields,
     wrong_line,
 )
-from prep.benchmarks.folder import stems
+from prep.benchmarks.folder import FolderFiles, stems
 from prep.benchmarks.layout import (
+    OfficialList,
     RawSource,
     found_files,
     member_columns,
@@ -43,6 +44,16 @@ SPLITS = {
 def read_ucf101(root: Path, annotations: Path | None = None) -> RawSource:
     """Read a UCF-101 folder; UserError when folder or lists are absent or wrong."""
     raw = open_root(NAME, root)
+    official = list_ucf101(raw, annotations)
+    columns = official.columns
+    wanted = pc.ascii_lower(columns.names)
+    files = pc.ascii_lower(stems(raw.videos))
+    matches = match_files(raw.videos, [(files, wanted)], columns.class_ids, official.classes)
+    return raw_source(raw, official, found_files(raw, matches))
+
+
+def list_ucf101(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:
+    """Read the official lists alone; UserError when they are absent or wrong."""
     classes = load_classes(NAME)
     lists = find_annotations(
         NAME, annotations, raw, r"(train|test)list0[123]\.txt|classInd\.txt", "trainlist01.txt"
@@ -58,16 +69,9 @@ def read_ucf101(root: Path, annotations: Path | None = None) -> RawSource:
             f"{lists.path} holds no train or test list of {NAME}: {get_annotations(NAME)}"
         )
     class_of = {name: number for listed in members.values() for name, number in listed.items()}
-    columns = member_columns(class_of, members)
-    wanted = pc.ascii_lower(columns.names)
-    matches = match_files(
-        raw.videos, [(pc.ascii_lower(stems(raw.videos)), wanted)], columns.class_ids, classes
-    )
     absent = [file for split, file in SPLITS.items() if split not in members]
     notes = [f"not in {lists.path}, so without their splits: {', '.join(absent)}"] if absent else []
-    return raw_source(
-        NAME, raw, classes, columns, found_files(raw, matches), (*lists.notes(), *notes)
-    )
+    return OfficialList(NAME, classes, member_columns(class_of, members), (*lists.notes(), *notes))
 
 
 def _check_class_index(lists: AnnotationFolder, classes: ClassList) -> None:
