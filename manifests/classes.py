@@ -101,7 +101,7 @@ class ClassList:
         return self._squeezed.get(squeeze(name)) if number is None else number
 
     def id_of(self, name: str) -> int:
-        """As ``find``; raises UserError, naming the nearest classes, when there is no such class."""
+        """As ``find``; raises UserError, naming the nearest classes, where there is none."""
         number = self.find(name)
         if number is None:
             near = difflib.get_close_matches(name, self.names, n=3)

@@ -58,9 +58,7 @@ def test_two_ranks_stop_together_and_resume_to_the_same_bits(words, runs, tmp_pa
     process.send_signal(signal.SIGTERM)
     finish(process)
     assert list((out / "state").glob("step-*"))
-    code, _, errors = launch(
-        [*words, "--out", str(out), "--eval-batch", "5", "--resume"], ranks=2
-    )
+    code, _, errors = launch([*words, "--out", str(out), "--eval-batch", "5", "--resume"], ranks=2)
     assert code == 0, errors
     assert same(adapter(out), adapter(runs[1]))
 
