@@ -1,6 +1,6 @@
 """Drawing, keeping and re-checking subsets of a set of shards: what `prep subset` does.
 
-A subset's file says how it was drawn, so it can be drawn again: ``redraw`` knows every kind. A set
+A subset's file says how it was drawn, so it can be drawn again (``shards.protocols``). A set
 that grew since (a later download) still holds every clip of an earlier draw, while a new draw of
 the same words would give others; ``keep`` therefore never replaces a file of another content
 unless told to.
@@ -8,20 +8,17 @@ unless told to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from manifests.errors import UserError
+from manifests.protocols import train_split
+from shards.protocols import redraw
 from shards.store import ShardStore
-from shards.subsets import SUBSETS, Subset, few_shot, list_subsets, read_subset
+from shards.subsets import SUBSETS, Subset, list_subsets, read_subset
 
-_TRAIN_SPLIT = {"ucf101": "train1", "hmdb51": "train1"}
-
-
-def train_split(benchmark: str) -> str:
-    """The split that few-shot draws come from when nobody names one."""
-    return _TRAIN_SPLIT.get(benchmark, "train")
+__all__ = ["Kept", "Listed", "keep", "listed", "redraw_fault", "train_split"]
 
 
 @dataclass(frozen=True)
@@ -85,32 +82,16 @@ def listed(folder: Path, benchmark: str) -> Iterator[Listed]:
         yield Listed(name, subset, f"it is of {subset.benchmark}" if other else "")
 
 
-def _redraw_few_shot(store: ShardStore, subset: Subset) -> Subset:
-    words = subset.parameters
-    chosen = tuple(store.classes.classes[store.classes.id_of(name)] for name in subset.classes)
-    classes = replace(store.classes, classes=chosen)
-    return few_shot(
-        store, words["shots"], words["split"], subset.seed or 0, classes=classes, allow_fewer=True
-    )
-
-
-# kind -> how its clips are drawn again from what its file says
-REDRAW: dict[str, Callable[[ShardStore, Subset], Subset]] = {"few-shot": _redraw_few_shot}
-
-
 def redraw_fault(store: ShardStore, subset: Subset) -> str | None:
     """What a new draw of the same words gives otherwise; None when it gives the same.
 
-    A kind that is not drawn (a list that somebody published) is never at fault.
+    A list that somebody published is not drawn, and so never at fault.
     """
-    draw = REDRAW.get(subset.kind)
-    if draw is None:
-        return None
     try:
-        again = draw(store, subset)
+        again = redraw(store, subset)
     except UserError as error:
         return f"cannot be drawn again: {error}"
-    if again.hash == subset.hash:
+    if again is None or again.hash == subset.hash:
         return None
     other = len(set(again.rows.tolist()) ^ set(subset.rows.tolist()))
     return (
