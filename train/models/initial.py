@@ -7,53 +7,55 @@ small noise: without them a small model does not learn to tell a motion from its
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
-
-if TYPE_CHECKING:
-    from train.models.transformer import Transformer
-    from train.models.viclip import TextTower, ViCLIP, VisionTower
+from torch import nn
 
 
 @torch.no_grad()
-def initialise(model: ViCLIP, seed: int) -> None:
-    """Fill every weight from `seed`, independent of the global generator."""
+def initialise(vision: nn.Module, text: nn.Module, seed: int) -> None:
+    """Fill every weight of both towers from `seed`, independent of the global generator.
+
+    The towers are known by their parameters' official names alone: they import this module.
+    """
     generator = torch.Generator().manual_seed(seed)
-    _vision(model.vision_encoder, generator)
-    _text(model.text_encoder, generator)
+    _vision(vision, generator)
+    _text(text, generator)
 
 
-def _vision(tower: VisionTower, generator: torch.Generator) -> None:
-    places, width = tower.positional_embedding.shape
-    _normal(tower.conv1.weight, tower.conv1.weight[0].numel() ** -0.5, generator)
-    _normal(tower.class_embedding, width**-0.5, generator)
-    _normal(tower.proj, width**-0.5, generator)
-    tower.positional_embedding[0].zero_()
-    tower.positional_embedding[1:] = _grid(math.isqrt(places - 1), width)
-    frames = tower.temporal_positional_embedding.shape[1]
+def _vision(tower: nn.Module, generator: torch.Generator) -> None:
+    place = tower.get_parameter("positional_embedding")
+    time = tower.get_parameter("temporal_positional_embedding")
+    conv = tower.get_parameter("conv1.weight")
+    places, width = place.shape
+    _normal(conv, conv[0].numel() ** -0.5, generator)
+    _normal(tower.get_parameter("class_embedding"), width**-0.5, generator)
+    _normal(tower.get_parameter("proj"), width**-0.5, generator)
+    place[0].zero_()
+    place[1:] = _grid(math.isqrt(places - 1), width)
     # Mirrored, so that the time of a token does not look like its row.
-    tower.temporal_positional_embedding[0] = _waves(frames, width).flip(-1)
-    _blocks(tower.transformer, width, generator)
+    time[0] = _waves(time.shape[1], width).flip(-1)
+    _blocks(tower, width, generator)
 
 
-def _text(tower: TextTower, generator: torch.Generator) -> None:
-    context, width = tower.positional_embedding.shape
-    _normal(tower.token_embedding.weight, 1.0, generator)
-    _normal(tower.text_projection, width**-0.5, generator)
-    tower.positional_embedding.copy_(_waves(context, width))
-    _blocks(tower.transformer, width, generator)
+def _text(tower: nn.Module, generator: torch.Generator) -> None:
+    place = tower.get_parameter("positional_embedding")
+    context, width = place.shape
+    _normal(tower.get_parameter("token_embedding.weight"), 1.0, generator)
+    _normal(tower.get_parameter("text_projection"), width**-0.5, generator)
+    place.copy_(_waves(context, width))
+    _blocks(tower, width, generator)
 
 
-def _blocks(transformer: Transformer, width: int, generator: torch.Generator) -> None:
-    depth = len(transformer.resblocks)
+def _blocks(tower: nn.Module, width: int, generator: torch.Generator) -> None:
+    blocks = list(tower.get_submodule("transformer.resblocks").children())
     deviations = {
         "attn.in_proj_weight": width**-0.5,
-        "attn.out_proj.weight": (2 * depth * width) ** -0.5,
+        "attn.out_proj.weight": (2 * len(blocks) * width) ** -0.5,
         "mlp.c_fc.weight": (2 * width) ** -0.5,
-        "mlp.c_proj.weight": (2 * depth * width) ** -0.5,
+        "mlp.c_proj.weight": (2 * len(blocks) * width) ** -0.5,
     }
-    for block in transformer.resblocks:
+    for block in blocks:
         for name, parameter in block.named_parameters():
             if name in deviations:
                 _normal(parameter, deviations[name], generator)

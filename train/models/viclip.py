@@ -134,7 +134,7 @@ class ViCLIP(nn.Module):
         self.text_encoder = TextTower(config.text, config.embed)
         self.temp = nn.Parameter(torch.tensor(TEMPERATURE))
         if not self.temp.is_meta:
-            initialise(self, seed)
+            initialise(self.vision_encoder, self.text_encoder, seed)
 
     @property
     def tau(self) -> torch.Tensor:
