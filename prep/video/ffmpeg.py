@@ -94,6 +94,7 @@ def decode_command(request: Request) -> list[str]:
         protocol_whitelist="file",
         copyts=None,
         reinit_filter=0,
+        **{"flags:v": _BITEXACT},
     )
     options: dict[str, Any] = {
         "vf": ",".join(filters),
