@@ -43,6 +43,7 @@ class Command(Protocol):
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "shard": ("prep.commands.shard", "Shard", "decode raw videos once and write them as shards"),
     "scan": ("prep.commands.scan", "Scan", "what of a benchmark is there, and what is missing"),
+    "plan": ("prep.commands.plan", "Plan", "bytes, files and hours of a set before it is made"),
     "subset": ("prep.commands.subset", "Subset", "draw, list and check subsets of a shard set"),
     "verify": ("prep.commands.verify", "Verify", "read every byte of a shard set again; repair"),
     "demo": ("prep.commands.demo", "Demo", "toy videos -> shards -> subset -> MSTA -> a table"),

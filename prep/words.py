@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import arg
 
@@ -37,4 +37,33 @@ Shards = Annotated[
         help="the folder that holds NAME/, the set of shards",
         help_behavior_hint="(default: data/shards)",
     ),
+]
+Out = Annotated[Path, arg(metavar="DIR", help="the folder that NAME/, the set, goes into")]
+Frames = Annotated[
+    Literal["auto", "all"] | int,
+    arg(
+        metavar="auto|all|N",
+        help="frames stored of a clip: what its benchmark's protocols ask for, all, or N",
+    ),
+]
+ShortSide = Annotated[
+    int, arg(metavar="PIXELS", help="length of the short side at most; never enlarged")
+]
+DecoderName = Annotated[
+    Literal["ffmpeg", "decord", "pyav"], arg(help="what takes the frames out of the files")
+]
+Workers = Annotated[
+    int | None,
+    arg(metavar="N", help="processes", help_behavior_hint="(default: one a core)"),
+]
+ClipsPerShard = Annotated[
+    int | None,
+    arg(
+        metavar="N",
+        help="clips of a shard, on average",
+        help_behavior_hint="(default: a 64th of the list, between 8 and 256)",
+    ),
+]
+CpuLimit = Annotated[
+    float, arg(metavar="SECONDS", help="processor time after which a clip is given up")
 ]

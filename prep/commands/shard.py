@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pyarrow.compute as pc
@@ -21,7 +20,18 @@ from prep.ingest import MISSING, Outcome, ingest
 from prep.jobs import Consent, ShardJob, plan_job
 from prep.text import count, size
 from prep.video.settings import EncodeSettings, Limits
-from prep.words import Annotations, Dataset, Root
+from prep.words import (
+    Annotations,
+    ClipsPerShard,
+    CpuLimit,
+    Dataset,
+    DecoderName,
+    Frames,
+    Out,
+    Root,
+    ShortSide,
+    Workers,
+)
 from shards.schema import SPLIT_PREFIX
 from shards.tables import REJECTS
 
@@ -33,26 +43,11 @@ class Shard:
     dataset: Dataset
     root: Root = None
     annotations: Annotations = None
-    out: Annotated[Path, arg(metavar="DIR", help="the folder that NAME/, the set, goes into")] = (
-        SHARDS
-    )
-    frames: Annotated[
-        Literal["auto", "all"] | int,
-        arg(
-            metavar="auto|all|N",
-            help="frames stored of a clip: what its benchmark's protocols ask for, all, or N",
-        ),
-    ] = "auto"
-    short_side: Annotated[
-        int, arg(metavar="PIXELS", help="length of the short side at most; never enlarged")
-    ] = 256
-    decoder: Annotated[
-        Literal["ffmpeg", "decord", "pyav"], arg(help="what takes the frames out of the files")
-    ] = "ffmpeg"
-    workers: Annotated[
-        int | None,
-        arg(metavar="N", help="processes", help_behavior_hint="(default: one a core)"),
-    ] = None
+    out: Out = SHARDS
+    frames: Frames = "auto"
+    short_side: ShortSide = 256
+    decoder: DecoderName = "ffmpeg"
+    workers: Workers = None
     engine: Annotated[Literal["local"], arg(help="what runs the workers")] = "local"
     part: Annotated[
         str | None,
@@ -63,21 +58,12 @@ class Shard:
             help_behavior_hint="(default: all)",
         ),
     ] = None
-    clips_per_shard: Annotated[
-        int | None,
-        arg(
-            metavar="N",
-            help="clips of a shard, on average",
-            help_behavior_hint="(default: a 64th of the list, between 8 and 256)",
-        ),
-    ] = None
+    clips_per_shard: ClipsPerShard = None
     max_reject_ratio: Annotated[
         float,
         arg(metavar="X", help="end with exit code 1 when a larger share of the clips is refused"),
     ] = 0.05
-    cpu_limit: Annotated[
-        float, arg(metavar="SECONDS", help="processor time after which a clip is given up")
-    ] = 600.0
+    cpu_limit: CpuLimit = 600.0
     retry_rejects: Annotated[bool, arg(help="make shards with refused clips again")] = False
     remake: Annotated[
         bool, arg(help="make shards again that are of other settings, program or list")
