@@ -46,9 +46,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "plan": ("prep.commands.plan", "Plan", "bytes, files and hours of a set before it is made"),
     "subset": ("prep.commands.subset", "Subset", "draw, list and check subsets of a shard set"),
     "verify": ("prep.commands.verify", "Verify", "read every byte of a shard set again; repair"),
+    "describe": ("prep.commands.describe", "Describe", "sentences about every class, and lint"),
     "demo": ("prep.commands.demo", "Demo", "toy videos -> shards -> subset -> MSTA -> a table"),
     "doctor": ("prep.commands.doctor", "Doctor", "what this machine has of what the tools need"),
 }
+# Which of its parts a command means when its flags follow at once: `prep describe --dataset ssv2`.
+_PLAIN = {"describe": "ask"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"did you mean {near[0]}? " if near else ""
         return _refuse("prep", f"no command {name!r}; {hint}there are {', '.join(COMMANDS)}", 2)
     try:
-        command = _parse(name, [word for word in rest if word != "--json"])
+        command = _parse(name, _with_part(name, [word for word in rest if word != "--json"]))
         report = command.run()
     except UserError as error:
         return _refuse(f"prep {name}", str(error), 1)
@@ -76,6 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(f"prep {name}", "interrupted; what is finished is kept", 130)
     _show(json.dumps(report.as_dict(), indent=1) if "--json" in rest else report.text())
     return report.exit_code
+
+
+def _with_part(name: str, words: list[str]) -> list[str]:
+    flags_first = bool(words) and words[0].startswith("-") and words[0] not in ("-h", "--help")
+    return [_PLAIN[name], *words] if name in _PLAIN and flags_first else words
 
 
 def _refuse(who: str, why: str, code: int) -> int:
