@@ -75,9 +75,10 @@ def _find(benchmark: str, store: Path, kind: Kind, loss: Loss) -> Descriptions:
     found = find_descriptions(benchmark, store, kind, loss.n_descriptions)
     if found is None:
         raise UserError(
-            f"{benchmark} has no {kind} descriptions with N = {loss.n_descriptions} in "
-            f"{store / 'descriptions'}: put {kind}-{loss.n_descriptions}.json there, or go on "
-            "without them by --consistency none"
+            f"{benchmark} has no {kind} descriptions with N = {loss.n_descriptions}, no "
+            f"{kind}-{loss.n_descriptions}.json in {store / 'descriptions'}: make or import them "
+            f"with `prep describe --dataset {benchmark} --n {loss.n_descriptions}`, or go on "
+            "without by --consistency none"
         )
     return found
 
