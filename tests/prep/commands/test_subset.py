@@ -99,21 +99,6 @@ def test_too_few_clips(shards):
     assert _subset(shards, "check", "few-shot-train1-11-seed1", "--dataset", "custom").code == 0
 
 
-@pytest.mark.parametrize(("benchmark", "split"), [("ucf101", "train1"), ("toy", "train")])
-def test_the_usual_split(shards, monkeypatch, benchmark, split):
-    """A benchmark's own split is taken when none is named."""
-    asked = []
-
-    def draw(store, shots, split, seed, **_):
-        asked.append(split)
-        return few_shot(store, shots, "train1", seed)
-
-    monkeypatch.setattr("prep.commands.subset.few_shot", draw)
-    monkeypatch.setattr("prep.commands.subset.set_folder", lambda *_: shards / "custom")
-    assert said("subset", "few-shot", "--dataset", benchmark, "--shots", 1).code == 0
-    assert asked == [split]
-
-
 @pytest.mark.parametrize(
     ("words", "line"),
     [

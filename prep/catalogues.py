@@ -1,0 +1,99 @@
+"""What a published list is held against: a set of shards, raw videos, or an official list alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from manifests.errors import UserError
+from prep.benchmarks import SOURCES, OfficialList, RawSource, official_list
+from prep.benchmarks.folder import VIDEO_SUFFIXES, walk_files
+from prep.folders import raw_folder
+from prep.joining import Catalogue
+from shards.store import ShardStore
+
+_NO_LIST = (
+    "clips that are not stored count as unknown: the official list would tell missing ones "
+    "(--annotations)"
+)
+
+
+@dataclass(frozen=True)
+class Against:
+    """One's own copy, and the official list where that is more; ``told`` says what they are."""
+
+    copy: Catalogue
+    official: Catalogue | None
+    told: tuple[str, ...]
+
+
+def against_store(store: ShardStore, root: Path | None, annotations: Path | None) -> Against:
+    """Stored clips, and the official list if it is at hand.
+
+    Raises UserError when the list is named and wrong; one that merely is not in data/raw is gone
+    on without.
+    """
+    name = store.info.benchmark
+    copy, told = store_catalogue(store), f"the shards in {store.folder}"
+    try:
+        official = official_list(name, raw_folder(name, root), annotations)
+    except UserError:
+        if root or annotations:
+            raise
+        return Against(copy, None, (told, _NO_LIST))
+    return Against(copy, official_catalogue(official), (told, *_notes(official)))
+
+
+def against_raw(name: str, root: Path | None, annotations: Path | None) -> Against:
+    """Raw videos that the official list names; where there are none, the official list itself."""
+    folder = raw_folder(name, root)
+    if folder.is_dir() and _has_videos(folder):
+        source = SOURCES[name](folder, annotations)
+        there = np.asarray(source.clips["file"].is_valid())
+        official = _source_catalogue(source)
+        return Against(official.part(there), official, (f"the videos in {folder}", *source.notes))
+    listed = official_list(name, folder, annotations)
+    told = f"the official list in {annotations or folder}, without any videos"
+    return Against(official_catalogue(listed), None, (told, *_notes(listed)))
+
+
+def store_catalogue(store: ShardStore) -> Catalogue:
+    """The clips of a set of shards, in its order."""
+    columns = store.samples(["name", "video"])
+    return Catalogue(
+        store.info.benchmark,
+        store.classes,
+        columns["name"].combine_chunks(),
+        columns["video"].combine_chunks(),
+        store.labels.astype(np.int64),
+    )
+
+
+def official_catalogue(official: OfficialList) -> Catalogue:
+    """All clips that an official list names."""
+    columns = official.columns
+    return Catalogue(
+        official.benchmark, official.classes, columns.names, columns.videos, columns.class_ids
+    )
+
+
+def _source_catalogue(source: RawSource) -> Catalogue:
+    clips = source.clips
+    return Catalogue(
+        source.benchmark,
+        source.classes,
+        clips["name"].combine_chunks(),
+        clips["video"].combine_chunks(),
+        np.asarray(clips["class_id"], dtype=np.int64),
+    )
+
+
+def _notes(official: OfficialList) -> tuple[str, ...]:
+    """Notes of the list, and which splits it holds: clips of others count as unknown."""
+    return (f"official splits read: {', '.join(official.columns.splits)}", *official.notes)
+
+
+def _has_videos(folder: Path) -> bool:
+    return any(PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES for name in walk_files(folder))

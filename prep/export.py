@@ -1,0 +1,75 @@
+"""A subset as others read it: ViFi-CLIP's form, and a label file that says what its numbers mean.
+
+::
+
+    list.txt          v_Typing_g12_c03.avi 0          name of the file, place among the classes
+    list_labels.csv   id,name / 0,Typing / ...
+
+The lines are in the order of official rows. Read back by `prep subset import`, they give the same
+clips under the same labels.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from shards.atomic import atomic_write
+from shards.store import ShardStore
+from shards.subsets import Subset
+
+# Official names of these have no suffix, files have; a custom name is a path already.
+_SUFFIX = {
+    "ucf101": ".avi",
+    "hmdb51": ".avi",
+    "kinetics400": ".mp4",
+    "kinetics600": ".mp4",
+    "ssv2": ".webm",
+    "toy": ".mp4",
+}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The files, and how many clips they list."""
+
+    list: Path
+    labels: Path
+    clips: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"list": str(self.list), "labels": str(self.labels), "clips": self.clips}
+
+
+def export_list(store: ShardStore, subset: Subset, path: Path) -> Exported:
+    """Write both files, each whole or not at all; UserError when the disk refuses."""
+    names = store.samples(["name"])["name"].combine_chunks()
+    mine = names.take(pa.array(store.index_of(subset.rows))).to_pylist()
+    text = list_text(subset.benchmark, mine, subset.labels(store))
+    labels = path.with_name(f"{path.stem}_labels.csv")
+    atomic_write(path, text.encode())
+    atomic_write(labels, labels_text(subset.classes).encode())
+    return Exported(path, labels, len(subset))
+
+
+def list_text(benchmark: str, names: list[str], labels: np.ndarray) -> str:
+    """Lines of a list: names of files, int labels (n,)."""
+    suffix = _SUFFIX.get(benchmark, "")
+    pairs = zip(names, labels.tolist(), strict=True)
+    return "".join(f"{name}{suffix} {label}\n" for name, label in pairs)
+
+
+def labels_text(classes: tuple[str, ...]) -> str:
+    """A label file of these classes, numbered from 0."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(("id", "name"))
+    rows.writerows(enumerate(classes))
+    return out.getvalue()

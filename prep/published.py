@@ -1,0 +1,181 @@
+"""Reading lists of clips that somebody published, whatever their form.
+
+===============  ==================================================  ===============================
+form             a line                                              seen in
+===============  ==================================================  ===============================
+name id          ``v_Typing_g12_c03.avi 0``                          ViFi-CLIP, MoTE, Text4Vis
+path,id          ``brush_hair/April_09_....avi,0``                   Open-VCLIP
+name frames id   ``78687 134 19``                                    UniFormer, Text4Vis
+names            ``jetskiing/TzTaHa6m1hw_000038_000048``             A5 (Efficient-Prompt)
+listing          ``val/situp:`` and file names below it              Open-VCLIP, as `ls -R` prints
+columns          a csv whose first line names a column ``video``,    BSN, official Kinetics lists
+                 or ``youtube_id`` and its fellows
+segments         JSON, ``{"v_<id>": {"annotations": [...]}}``        BSN
+===============  ==================================================  ===============================
+
+Names may hold blanks and commas, so numbers are taken from the end of a line, and only where every
+line has them. What the numbers mean is not asked here.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from manifests.errors import UserError
+from prep.benchmarks.annotation import read_text
+from prep.benchmarks.folder import VIDEO_SUFFIXES
+from prep.benchmarks.layout import Ints
+
+Form = Literal["name id", "path,id", "name frames id", "names", "listing", "columns", "segments"]
+
+_NUMBER_AT_END = re.compile(r"^(.*[^\s,])\s*([\s,])\s*(\d{1,9})$")
+_LABEL_HEADS = {"id,name", "name,id", "index,name", "action", "id,class"}
+_TIMES = ("youtube_id", "time_start", "time_end")
+
+
+@dataclass(frozen=True)
+class PublishedList:
+    """The clips of a list, in its order: N of them, repeated ones as often as they stand there.
+
+    ``paths`` are as written; ``ids`` int64 (N,) the numbers of their classes, or ``classes`` their
+    names, where the list gives any.
+    """
+
+    file: str
+    sha256: str
+    form: Form
+    paths: tuple[str, ...]
+    ids: Ints | None = None
+    classes: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def stems(self) -> list[str]:
+        """Names of the clips without folders and without the suffix of a video."""
+        return [_stem(path) for path in self.paths]
+
+    @property
+    def folders(self) -> list[str]:
+        """The folder just above each clip, "" where there is none."""
+        return [path.rstrip("/").rpartition("/")[0].rpartition("/")[2] for path in self.paths]
+
+
+def read_published(path: Path) -> PublishedList:
+    """Read a list; UserError when it is absent, empty, a list of classes or of no known form."""
+    if not path.is_file():
+        raise UserError(f"there is no list {path}: name the file of a published list")
+    text = read_text(path)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise UserError(f"{path} lists no clip: it is empty")
+    form, paths, ids, classes = _read(path, text, lines)
+    if not paths:
+        raise UserError(f"{path} lists no clip")
+    return PublishedList(
+        path.name, hashlib.sha256(path.read_bytes()).hexdigest(), form, tuple(paths), ids, classes
+    )
+
+
+_Read = tuple[Form, Sequence[str], Ints | None, tuple[str, ...] | None]
+
+
+def _read(path: Path, text: str, lines: list[str]) -> _Read:
+    head = lines[0].lower().replace(" ", "")
+    if head in _LABEL_HEADS:
+        raise _classes_only(path)
+    if lines[0][0] in "{[":
+        return _read_segments(path, text)
+    if lines[0].endswith(":"):
+        return "listing", _read_listing(lines), None, None
+    if "," in head and {"video", "youtube_id"} & set(head.split(",")):
+        return _read_columns(path, lines)
+    return _read_lines(path, lines)
+
+
+def _read_lines(path: Path, lines: list[str]) -> _Read:
+    """Lines with one number, two or none at their ends; the last is the class."""
+    last = [_NUMBER_AT_END.match(line) for line in lines]
+    bare = [number for number, match in enumerate(last, start=1) if match is None]
+    if len(bare) * 2 >= len(lines):
+        return "names", lines, None, None
+    if bare:
+        raise UserError(
+            f"{path}, line {bare[0]}: {lines[bare[0] - 1]!r} ends in no class number as the "
+            "others do: mend or delete the line"
+        )
+    found = [match for match in last if match]
+    ids = np.array([int(match[3]) for match in found], np.int64)
+    names = [match[1] for match in found]
+    before = [_NUMBER_AT_END.match(name) for name in names]
+    if all(before):
+        return "name frames id", [match[1] for match in before if match], ids, None
+    return "path,id" if found[0][2] == "," else "name id", names, ids, None
+
+
+def _read_listing(lines: list[str]) -> list[str]:
+    """Files below their headings; a heading's own entry in the list of its parent is no clip."""
+    heads = {line[:-1] for line in lines if line.endswith(":")}
+    folder, paths = "", []
+    for line in lines:
+        if line.endswith(":"):
+            folder = line[:-1]
+        elif (entry := f"{folder}/{line}") not in heads:
+            paths.append(entry)
+    return paths
+
+
+def _read_columns(path: Path, lines: list[str]) -> _Read:
+    rows = list(csv.DictReader(lines))
+    names = {name.strip().lower(): name for name in rows[0]} if rows else {}
+    try:
+        if "video" in names:
+            paths = [row[names["video"]].strip() for row in rows]
+        else:
+            id_, start, end = (names[name] for name in _TIMES)
+            paths = [f"{r[id_]}_{int(float(r[start])):06}_{int(float(r[end])):06}" for r in rows]
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"{path} is no list of clips by columns: {error}") from error
+    label = names.get("label")
+    classes = tuple(row[label].strip() for row in rows) if label else None
+    return "columns", paths, None, classes
+
+
+def _read_segments(path: Path, text: str) -> _Read:
+    """Segments of untrimmed videos, called ``<video>_<k>`` as ActivityNet's clips are here."""
+    paths, classes = [], []
+    try:
+        content = json.loads(text)
+        videos = content.get("database", content)
+        for video, entry in videos.items():
+            for number, item in enumerate(entry["annotations"]):
+                paths.append(f"{video}_{number}")
+                classes.append(str(item["label"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, json.JSONDecodeError):
+            raise UserError(f"{path} is no JSON: {error}") from error
+        raise _classes_only(path) from error
+    return "segments", paths, None, tuple(classes)
+
+
+def _stem(path: str) -> str:
+    name = path.rstrip("/").rpartition("/")[2]
+    base, dot, suffix = name.rpartition(".")
+    return base if dot and f".{suffix.lower()}" in VIDEO_SUFFIXES else name
+
+
+def _classes_only(path: Path) -> UserError:
+    return UserError(
+        f"{path} lists classes, not clips: name a list of clips, and give this one with --labels "
+        "if it says what the numbers of that list mean"
+    )
