@@ -1,10 +1,10 @@
 """Do the class numbers of a list contradict the names of its clips?
 
 What a line names is told by the folder in it, or by the official annotation of its clip; never by
-the number. The numbers are held against every numbering that lists are known to be written in, and the
-one that most lines follow is taken as theirs; a line that does not follow it is a *conflict*. A
-label file (--labels) takes the place of all of these. Where no known numbering explains half of the
-lines, each number stands for the class that most of its lines are of.
+the number. The numbers are held against every numbering that lists are known to be written in, and
+the one that most lines follow is taken as theirs; a line that does not follow it is a *conflict*.
+A label file (--labels) takes the place of all of these. Where no known numbering explains half of
+the lines, each number stands for the class that most of its lines are of.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 
 from manifests.classes import BENCHMARKS, load_classes
 from manifests.protocols import PROTOCOLS, protocol_row, zero_shot_classes
-from prep.commands.subset import Subset
 from shards.store import ShardStore
 from shards.subsets import load_subset, read_subset
 from tests.prep.commands.said import Said, refused, said
@@ -130,7 +130,7 @@ def test_the_same_words_change_nothing(shards):
         assert [item["hash"] for item in again] == [item["hash"] for item in first]
 
 
-def test_what_does_not_exist_is_one_line(shards, tmp_path):
+def test_what_does_not_exist_is_one_line(shards):
     def line(*words: object) -> str:
         return refused("subset", *words, "--shards", shards)
 
@@ -149,8 +149,6 @@ def test_check_finds_a_set_that_has_grown(shards):
     store = ShardStore.open(shards / "hmdb51")
     _draw(shards, "full", "--dataset", "hmdb51")
     whole = load_subset(store, "test1")
-    from dataclasses import replace
-
     fewer = replace(whole, rows=whole.rows[1:], keys=whole.keys[1:], name="earlier")
     fewer.save(store.folder)
     found = said("subset", "check", "earlier", "--dataset", "hmdb51", "--shards", shards)
@@ -170,17 +168,15 @@ def test_the_table_says_what_exists():
     own = [protocol for name, protocol in rows if name == "activitynet"]
     assert own == ["few-shot", "zero-shot", "full"]
     assert not any(rows["activitynet", protocol]["in_paper"] for protocol in own)
-    text = said("subset", "protocols").out
-    assert (
-        sum("not in the paper" in line for line in text.splitlines() if "activitynet" in line) == 3
-    )
+    lines = [line for line in said("subset", "protocols").out.splitlines() if "activity" in line]
+    assert [line.endswith("not in the paper") for line in lines] == [True] * 3
 
 
 def _table() -> list[dict[str, object]]:
     return said("subset", "protocols", "--json").json["protocols"]
 
 
-def test_every_cell_of_the_table_can_be_drawn(shards, monkeypatch):
+def test_every_cell_of_the_table_can_be_drawn(shards):
     """What the table says is what the commands give, for the sets at hand."""
     for benchmark in ("hmdb51", "kinetics400", "activitynet"):
         for protocol in PROTOCOLS:
@@ -198,4 +194,3 @@ def test_every_benchmark_has_few_shot_and_full():
     for name in BENCHMARKS:
         assert protocol_row(name, "few-shot") and protocol_row(name, "full")
     assert np.unique([row["benchmark"] for row in _table()]).tolist() == sorted(BENCHMARKS[:-1])
-    assert Subset is not None
