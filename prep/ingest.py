@@ -16,7 +16,7 @@ that were made in another way, or from files that are gone.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from prep.benchmarks import RawSource
 from prep.consent import check_pending
-from prep.engines import run_local
+from prep.engines import Progress, Work, run_local
 from prep.jobs import ShardJob
 from prep.locks import hold_set, hold_tables
 from prep.scan import write_missing
@@ -46,12 +46,16 @@ from shards.tables import rebuild_tables
 
 MISSING = "missing.csv"
 
+#: What runs the tasks of a set: ``run_local`` or ``rayengine.run_ray``.
+Engine = Callable[[Work[str], Iterable[ShardTask], int, Progress], Iterator[str]]
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What a run did: shards it made, clips it decoded for them, seconds that took.
 
     ``records`` are those of the shards it answers for; ``info`` is None while parts are wanting.
+    ``wanting`` names shards that a run that only finishes the set found not made.
     """
 
     made: tuple[str, ...]
@@ -60,10 +64,11 @@ class Outcome:
     records: Mapping[str, ShardRecord]
     missing: pa.Table
     info: DatasetInfo | None
+    wanting: tuple[str, ...] = ()
 
 
-def ingest(job: ShardJob, workers: int) -> Outcome:
-    """Make what is missing of a set with ``workers`` processes.
+def ingest(job: ShardJob, workers: int, engine: Engine = run_local) -> Outcome:
+    """Make what is missing of a set with ``workers`` processes of an engine.
 
     Raises UserError when another run has the set, finished shards would be replaced without
     consent, or the disk fails; what is finished by then is kept.
@@ -77,12 +82,28 @@ def ingest(job: ShardJob, workers: int) -> Outcome:
         check_pending(job, scan, pending)
         clear_away(job, scan, pending)
         begun = time.monotonic()
-        clips = make_shards(job, [item.shard for item in pending.make], workers)
+        clips = make_shards(job, [item.shard for item in pending.make], workers, engine)
         seconds = time.monotonic() - begun
         info, records, missing = finish(job)
     made = tuple(item.shard for item in pending.make)
     mine = {name: record for name, record in records.items() if name in names}
     return Outcome(made, clips, seconds, mine, missing, info)
+
+
+def finish_only(job: ShardJob) -> Outcome:
+    """Write the tables of what is made, and nothing else; ``wanting`` names what is not made yet.
+
+    Raises UserError when another run has the set, its shards are of another plan than this one,
+    none is made, or a record is damaged.
+    """
+    with hold_set(job.folder, shared=False):
+        scan = scan_records(job.folder)
+        pending = compare(job, scan)
+        other = tuple(item for item in pending.make if item.reason in ("plan", "fingerprint"))
+        check_pending(job, scan, Pending(other, pending.surplus))
+        info, records, missing = finish(job)
+    wanting = tuple(item.shard for item in pending.make)
+    return Outcome((), 0, 0.0, records, missing, info, wanting)
 
 
 def compare(job: ShardJob, scan: RecordScan) -> Pending:
@@ -116,14 +137,16 @@ def clear_away(job: ShardJob, scan: RecordScan, pending: Pending) -> None:
             remove_shard(job.folder, name)
 
 
-def make_shards(job: ShardJob, names: Iterable[str], workers: int) -> int:
+def make_shards(
+    job: ShardJob, names: Iterable[str], workers: int, engine: Engine = run_local
+) -> int:
     """Make the named shards; returns the number of clips decoded for them."""
     names = list(names)
     tasks: Iterator[ShardTask] = (job.plan.task(name, job.sizes) for name in names)
     total = sum(present_clips(job, names))
     work = ShardWork(
-        job.source.root,
-        job.folder,
+        job.source.root.absolute(),
+        job.folder.absolute(),
         job.plan.header,
         job.fingerprint,
         job.settings,
@@ -140,7 +163,7 @@ def make_shards(job: ShardJob, names: Iterable[str], workers: int) -> int:
                 bar.set_postfix(refused=refused, refresh=False)
             bar.update(clips)
 
-        for _ in run_local(work, tasks, max(1, min(workers, len(names))), show):
+        for _ in engine(work, tasks, max(1, min(workers, len(names))), show):
             pass
     return total
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,10 +17,11 @@ from tyro.conf import arg
 from manifests.classes import canonical
 from manifests.errors import UserError
 from prep.benchmarks import SOURCES
-from prep.engines import usable_cores
+from prep.engines import run_local, usable_cores
 from prep.folders import SHARDS, raw_folder, set_folder
-from prep.ingest import MISSING, Outcome, ingest
+from prep.ingest import MISSING, Engine, Outcome, finish_only, ingest
 from prep.jobs import Consent, ShardJob, plan_job
+from prep.rayengine import run_ray
 from prep.text import count, size
 from prep.video.settings import EncodeSettings, Limits
 from prep.words import (
@@ -35,6 +39,8 @@ from prep.words import (
 from shards.schema import SPLIT_PREFIX
 from shards.tables import REJECTS
 
+_NAMED = 4
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -48,7 +54,17 @@ class Shard:
     short_side: ShortSide = 256
     decoder: DecoderName = "ffmpeg"
     workers: Workers = None
-    engine: Annotated[Literal["local"], arg(help="what runs the workers")] = "local"
+    engine: Annotated[
+        Literal["local", "ray"], arg(help="what runs the workers: this machine, or a Ray cluster")
+    ] = "local"
+    ray_address: Annotated[
+        str | None,
+        arg(
+            metavar="HOST:PORT",
+            help="the Ray cluster, or auto for the one this machine is in",
+            help_behavior_hint="(default: RAY_ADDRESS, else Ray is started here)",
+        ),
+    ] = None
     part: Annotated[
         str | None,
         arg(
@@ -58,6 +74,9 @@ class Shard:
             help_behavior_hint="(default: all)",
         ),
     ] = None
+    finish: Annotated[
+        bool, arg(help="make no shard: write the tables of what is there, and tell what is wanting")
+    ] = False
     clips_per_shard: ClipsPerShard = None
     max_reject_ratio: Annotated[
         float,
@@ -78,9 +97,9 @@ class Shard:
     def run(self) -> ShardReport:
         """Make what is missing of the set."""
         part = parse_part(self.part)
-        workers = usable_cores() if self.workers is None else self.workers
-        if workers < 1:
-            raise UserError(f"--workers {workers}: at least 1")
+        if part and self.finish:
+            raise UserError("--finish is for the whole set: leave --part out")
+        workers, engine = self._engine()
         if not 0 <= self.max_reject_ratio <= 1:
             raise UserError(f"--max-reject-ratio {self.max_reject_ratio}: a share from 0 to 1")
         name = canonical(self.dataset)
@@ -103,7 +122,20 @@ class Shard:
             consent=consent,
             part=part,
         )
-        return ShardReport(job, ingest(job, workers), self.max_reject_ratio)
+        outcome = finish_only(job) if self.finish else ingest(job, workers, engine)
+        return ShardReport(job, outcome, self.max_reject_ratio)
+
+    def _engine(self) -> tuple[int, Engine]:
+        """Workers at most, and what runs them."""
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers {self.workers}: at least 1")
+        if self.engine == "local":
+            if self.ray_address is not None:
+                raise UserError("--ray-address goes with --engine ray")
+            return self.workers or usable_cores(), run_local
+        cluster = self.ray_address or os.environ.get("RAY_ADDRESS")
+        every_core = sys.maxsize if cluster else usable_cores()
+        return self.workers or every_core, functools.partial(run_ray, address=cluster)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +182,12 @@ class ShardReport:
 
     @property
     def exit_code(self) -> int:
-        """1 when too many clips were refused."""
-        return int(self.reject_ratio > self.max_reject_ratio)
+        """1 when too many clips were refused, or a set that was to be finished is not whole."""
+        return int(self._too_many_refused or bool(self.outcome.wanting))
+
+    @property
+    def _too_many_refused(self) -> bool:
+        return self.reject_ratio > self.max_reject_ratio
 
     @property
     def clips_per_second(self) -> float | None:
@@ -185,7 +221,14 @@ class ShardReport:
                 f"{count(len(self.job.plan.shards), 'shard')} are of this part; the part that ends "
                 "last writes the tables, as does a run without --part"
             )
-        if self.exit_code:
+        if wanting := self.outcome.wanting:
+            yield (
+                f"the set is not complete: {len(wanting):,} of "
+                f"{count(len(self.job.plan.shards), 'shard')} are not made yet, "
+                f"{', '.join(wanting[:_NAMED])}{', ...' if len(wanting) > _NAMED else ''}: the "
+                "same words without --finish make them"
+            )
+        if self._too_many_refused:
             yield (
                 f"failed: {self.reject_ratio:.1%} of the clips were refused, more than "
                 f"--max-reject-ratio {self.max_reject_ratio:g} allows; what is good is kept"
@@ -217,6 +260,7 @@ class ShardReport:
                 "planned": len(self.job.names),
                 "made": len(outcome.made),
                 "reused": self._reused,
+                "wanting": list(outcome.wanting),
             },
             "bytes": self.bytes,
             "bytes_per_clip": self._mb_per_clip() * 1e6,

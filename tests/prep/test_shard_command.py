@@ -74,6 +74,44 @@ def test_a_plain_run_completes_parts(calm, toy_root, tmp_path):
     same(shard("toy", toy_root, tmp_path), calm)
 
 
+def test_parts_some_twice_then_one_finish(calm, toy_root, tmp_path):
+    """Whichever part ends last, --finish alone writes the tables that an undisturbed run writes."""
+    for part in (2, 3, 2, 1, 3):
+        shard("toy", toy_root, tmp_path, "--part", f"{part}/3", "--max-reject-ratio", "1")
+    for table in ("dataset.json", "samples.parquet", "frames.arrow", "rejects.parquet"):
+        (tmp_path / "toy" / table).unlink()
+    made = shard("toy", toy_root, tmp_path, "--finish")
+    assert (made.code, made.report["shards"]["made"]) == (0, 0)
+    assert made.report["shards"]["wanting"] == []
+    assert made.report["complete"]
+    same(made, calm)
+
+
+def test_finish_tells_what_is_wanting_and_makes_no_shard(calm, toy_root, tmp_path, capsys):
+    part = shard("toy", toy_root, tmp_path, "--part", "1/3", "--max-reject-ratio", "1")
+    found = shard("toy", toy_root, tmp_path, "--finish", "--max-reject-ratio", "1")
+    assert found.code == 1
+    assert found.files == part.files
+    names = {name.partition(".")[0] for name in calm.files}
+    made = {name.partition(".")[0] for name in part.files}
+    assert found.report["shards"]["wanting"] == sorted(names - made)
+    assert not found.report["complete"]
+    assert len(ShardStore.open(found.folder)) == found.report["clips"]["stored"]
+    line = words("toy", toy_root, tmp_path, "--finish", "--max-reject-ratio", "1")
+    assert main(line) == 1
+    wanting = found.report["shards"]["wanting"]
+    assert f"{len(wanting)} of {len(names)} shards are not made yet" in capsys.readouterr().out
+    same(shard("toy", toy_root, tmp_path), calm)
+
+
+def test_finish_refuses_what_is_of_another_plan_or_no_set(calm, toy_root, tmp_path):
+    assert "no finished shard" in refused("toy", toy_root, tmp_path / "none", "--finish")
+    shutil.copytree(calm.folder, tmp_path / "toy")
+    assert "--remake" in refused("toy", toy_root, tmp_path, "--finish", "--short-side", "32")
+    assert "leave --part out" in refused("toy", toy_root, tmp_path, "--finish", "--part", "1/2")
+    assert Made(tmp_path / "toy", 0, {}, "").files == calm.files
+
+
 def test_a_part_alone_says_that_the_set_is_not_complete(toy_root, tmp_path, capsys):
     assert main(words("toy", toy_root, tmp_path, "--part", "9/9", "--max-reject-ratio", "1")) == 0
     assert "the set is not complete: " in capsys.readouterr().out
