@@ -29,7 +29,7 @@ def frames(clip):
 
 clips = load_dataset(REPOSITORY, split="SPLIT", streaming=True)
 clip = next(iter(clips))
-jpegs, label = frames(clip), clips.features["cls"].names[clip["cls"]]
+jpegs, label = frames(clip), clips.features["cls"].int2str(clip["cls"])
 ```'''
 
 
@@ -73,15 +73,15 @@ def holdings(found: HubSet) -> Iterator[str]:
             yield f"{info.official.missing:,} had no file when the set was made (`missing.csv`)."
     if counts.rejected:
         why = ", ".join(f"{reason} {number:,}" for reason, number in found.rejects.items())
-        yield f"{counts.rejected:,} refused because they cannot be decoded whole: {why} "
-        yield "(`rejects.parquet`)."
+        yield f"{counts.rejected:,} refused for what they hold: {why} (`rejects.parquet`)."
     if not info.complete:
-        yield "**This is a part of a set**: the rest was not made when it was exported."
+        yield "This is a part of a set: the rest was not made when it was exported."
 
 
 def _opening(found: HubSet, told: About) -> Iterator[str]:
     counts, classes = found.info.counts, len(found.info.header.classes)
-    yield f"# {told.title} as shards of JPEG frames"
+    part = "" if found.info.complete else " (part of a set)"
+    yield f"# {told.title} as shards of JPEG frames{part}"
     yield ""
     yield (
         f"{count(counts.stored, 'video clip')} of {classes:,} "

@@ -5,9 +5,11 @@
     distribution   every tar and samples.parquet with its sha256; the three kinds of members
     classes        official id and name of each class, in the file itself
     clips          a record a clip: the columns of samples.parquet
-    samples        a record a clip: key and bytes of each of its members, out of the tars
+    videos         a record a clip: its JPEGs end to end, out of the tars
+    sidecars       a record a clip: what its .json says, the lengths of those JPEGs among it
 
-Addresses are relative to the file, so it holds for the folder and for the repository alike.
+Addresses are relative to the file, so it holds for the folder and for the repository alike. There
+is no ``datePublished``: that day is known to whoever publishes the repository, not to the set.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ _CONTEXT = {
     "dataCollection": "cr:dataCollection",
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
     "fileObject": "cr:fileObject",
@@ -56,6 +60,7 @@ _CONTEXT = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
@@ -63,9 +68,9 @@ _CONTEXT = {
     "transform": "cr:transform",
 }
 _MEMBERS = {
-    "cls": ("text/plain", "sc:Text", "official class id in ASCII, -1 where none is published"),
-    "json": ("application/json", "sc:Text", "key, names, splits, sizes and numbers of the frames"),
-    "mjpg": ("video/x-motion-jpeg", "cr:BoundingBox", "the JPEGs of the clip end to end"),
+    "cls": ("text/plain", "official class id in ASCII, -1 where none is published"),
+    "json": ("application/json", "key, names, splits, sizes and numbers of the frames"),
+    "mjpg": ("video/x-motion-jpeg", "the JPEGs of the clip end to end"),
 }
 
 
@@ -90,7 +95,12 @@ def croissant(found: HubSet, told: About) -> dict[str, Any]:
         "identifier": info.identity,
         "keywords": ["action recognition", "video", info.benchmark],
         "distribution": list(_distribution(found)),
-        "recordSet": [_classes(info.header.classes), _clips(info.splits), _samples()],
+        "recordSet": [
+            _classes(info.header.classes),
+            _clips(info.splits),
+            _members("videos", "mjpg", "sc:VideoObject", _MEMBERS["mjpg"][1]),
+            _members("sidecars", "json", "sc:Text", _MEMBERS["json"][1]),
+        ],
     }
 
 
@@ -98,9 +108,9 @@ def _distribution(found: HubSet) -> Iterator[dict[str, Any]]:
     for tar in found.tars:
         yield _file_object(tar, "application/x-tar")
     (table,) = (file for file in found.files if file.place == SAMPLES)
-    yield _file_object(table, "application/vnd.apache.parquet")
+    yield _file_object(table, "application/x-parquet")
     tars = [{"@id": tar.place} for tar in found.tars]
-    for extension, (kind, _, said) in _MEMBERS.items():
+    for extension, (kind, said) in _MEMBERS.items():
         yield {
             "@type": "cr:FileSet",
             "@id": extension,
@@ -160,28 +170,25 @@ def _data_type(kind: pa.DataType) -> str:
     return "sc:Float" if pa.types.is_floating(kind) else "sc:Text"
 
 
-def _samples() -> dict[str, Any]:
+def _members(name: str, extension: str, kind: str, said: str) -> dict[str, Any]:
+    """Key and content of one kind of member. The content is whole, .json too: programs that read
+    Croissant look for single fields in plain files, not in members of a tar."""
+    files = {"fileSet": {"@id": extension}}
     key = {
-        **_field("samples", "key", "sc:Text"),
-        "source": {
-            "fileSet": {"@id": "mjpg"},
-            "extract": {"fileProperty": "filename"},
-            "transform": {"regex": r"^(.*)\.mjpg$"},
-        },
-        "references": {"field": {"@id": "clips/key"}},
+        **files,
+        "extract": {"fileProperty": "filename"},
+        "transform": {"regex": rf"^(.*)\.{extension}$"},
     }
+    content = {**files, "extract": {"fileProperty": "content"}}
     return {
         "@type": "cr:RecordSet",
-        "@id": "samples",
-        "name": "samples",
-        "description": "A record a stored clip: its frames.",
-        "key": {"@id": "samples/key"},
+        "@id": name,
+        "name": name,
+        "description": f"A record a stored clip: {said}.",
+        "key": {"@id": f"{name}/key"},
         "field": [
-            key,
-            {
-                **_field("samples", "mjpg", _MEMBERS["mjpg"][1]),
-                "source": {"fileSet": {"@id": "mjpg"}, "extract": {"fileProperty": "content"}},
-            },
+            {**_field(name, "key", "sc:Text"), "source": key},
+            {**_field(name, extension, kind), "source": content},
         ],
     }
 
