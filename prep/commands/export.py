@@ -80,9 +80,8 @@ class ExportReport:
         yield f"card {CARD}, metadata {CROISSANT}, checksums {SUMS}"
         if not info.complete:
             yield "note: the set is not finished, and the card says so"
-        terms = about(info.benchmark).terms
-        yield f"terms: {terms}; upload it only where they let you:"
-        yield f"  hf upload USER/NAME {target} --repo-type dataset"
+        yield f"terms: {about(info.benchmark).terms}"
+        yield f"upload, where these allow it: hf upload USER/NAME {target} --repo-type dataset"
 
     def as_dict(self) -> dict[str, Any]:
         """All figures."""

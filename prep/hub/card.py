@@ -245,6 +245,11 @@ def _citing(info: DatasetInfo, told: About) -> Iterator[str]:
     yield ""
 
 
+def _cell(name: str) -> str:
+    """A name inside a table, on one line."""
+    return " ".join(name.split()).replace("|", "\\|")
+
+
 def _classes(found: HubSet) -> Iterator[str]:
     yield "## Classes"
     yield ""
@@ -253,7 +258,7 @@ def _classes(found: HubSet) -> Iterator[str]:
     classes = found.info.header.classes
     counts = np.bincount(found.labels[found.labels >= 0], minlength=len(classes)).tolist()
     for number, (name, clips) in enumerate(zip(classes, counts, strict=True)):
-        yield f"| {number} | {name.replace('|', chr(92) + '|')} | {clips:,} |"
+        yield f"| {number} | {_cell(name)} | {clips:,} |"
     unlabelled = int((found.labels < 0).sum())
     if unlabelled:
         yield f"| -1 | (no label published) | {unlabelled:,} |"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
 from datasets import ClassLabel, DatasetInfo, Features, SplitDict, SplitInfo, Value
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
@@ -40,7 +41,8 @@ def card_header(found: HubSet, told: About) -> str:
     )
     MetadataConfigs({"default": {"data_files": data_files(found)}}).to_dataset_card_data(card)
     DatasetInfosDict({"default": dataset_info(found)}).to_dataset_card_data(card)
-    text: str = card.to_yaml()
+    # In ASCII: the Hub's own way of writing it loses names that hold one of Unicode's line breaks.
+    text: str = yaml.safe_dump(card.to_dict(), sort_keys=False)
     return text
 
 

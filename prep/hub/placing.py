@@ -100,11 +100,14 @@ def _link(file: RepoFile, path: Path) -> bool:
             if error.errno in _NO_LINK:
                 return False  # a folder without rights refuses the copy too, and says so
             raise
-    found = temp.stat()
-    if (found.st_size, found.st_mtime_ns) != (file.bytes, file.time_ns):
-        temp.unlink()
-        raise _replaced(file)
-    commit_file(temp, path)
+    try:
+        found = temp.stat()
+        if (found.st_size, found.st_mtime_ns) != (file.bytes, file.time_ns):
+            raise _replaced(file)
+        commit_file(temp, path)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
     return True
 
 

@@ -7,12 +7,21 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from manifests.classes import load_classes
 from shards.info import Official
 from shards.plan import plan_shards
 from shards.records import DatasetHeader
 from shards.store import ShardStore
 from shards.tables import rebuild_tables
-from tests.shards.made import CLASSES, SETTINGS, made_clips, made_sizes, made_store, make_pending
+from tests.shards.made import (
+    CLASSES,
+    SETTINGS,
+    SPLITS,
+    made_clips,
+    made_sizes,
+    made_store,
+    make_pending,
+)
 
 
 def shared(folder: Path, n: int = 30, **options: object) -> ShardStore:
@@ -41,3 +50,13 @@ def tar_rows(store: ShardStore, partition: str) -> list[int]:
     table = store.samples(["row", "shard"]).to_pylist()
     mine = [(clip["shard"], clip["row"]) for clip in table if clip["shard"].startswith(partition)]
     return [row for _, row in sorted(mine)]
+
+
+def named(folder: Path, benchmark: str, n: int = 30) -> ShardStore:
+    """A set under a benchmark's own name and class list, of which the first classes have clips."""
+    names = load_classes(benchmark).names
+    clips = made_clips(n, classes=names)
+    plan = plan_shards(clips, 8, DatasetHeader(benchmark, names, SPLITS, SETTINGS))
+    make_pending(folder, plan, made_sizes(clips))
+    rebuild_tables(folder, Official(n, 0))
+    return ShardStore.open(folder)

@@ -95,7 +95,8 @@ def test_the_code_on_the_card_runs(stores, tmp_path, name):
     check = """
 import json
 splits = [clip["json"]["splits"] for clip in chosen] if "chosen" in dir() else None
-print(json.dumps([label, [jpeg[:2] + jpeg[-2:] == b"\\xff\\xd8\\xff\\xd9" for jpeg in jpegs], splits]))
+whole = [jpeg[:2] + jpeg[-2:] == b"\\xff\\xd8\\xff\\xd9" for jpeg in jpegs]
+print(json.dumps([label, whole, splits]))
 """
     code = f"REPOSITORY = {str(stores[name].folder)!r}\n" + "\n".join(blocks) + check
     label, whole, splits = json.loads(_alone(tmp_path, "-c", code, cwd=tmp_path))
