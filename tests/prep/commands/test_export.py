@@ -16,6 +16,7 @@ from shards.subsets import few_shot, load_subset
 from shards.tables import rebuild_tables
 from tests.prep.commands.said import refused, said
 from tests.prep.hub.sets import named, parted, shared
+from tests.prep.runs import shard
 from tests.shards.made import made_store
 
 
@@ -185,3 +186,15 @@ def test_wrong_sets(base):
     line = refused("export", "--dataset", "ucf101", "--shards", base / "sets", "--hf", base / "hub")
     assert "holds shards of custom" in line
     assert not (base / "hub").exists()
+
+
+def test_the_command_on_the_card_finds_nothing_to_make(calm, toy_root, tmp_path):
+    """A real set: its card's command, and the set's own folders, plan the very same shards."""
+    shutil.copytree(calm.folder, tmp_path / "sets" / "toy")
+    words = ("export", "--dataset", "toy", "--shards", tmp_path / "sets", "--hf", tmp_path / "hub")
+    assert said(*words, "--json").json["splits"].keys() == {"train", "validation", "test"}
+    card = (tmp_path / "hub" / "README.md").read_text()
+    (line,) = (line for line in card.splitlines() if line.startswith("prep shard "))
+    made = shard("toy", toy_root, tmp_path / "sets", *line.split()[4:])
+    assert made.code == 0
+    assert (made.report["shards"]["made"], made.files) == (0, calm.files)
