@@ -40,10 +40,9 @@ class Placed:
 def place_files(files: Sequence[RepoFile], target: Path, known: dict[str, str]) -> Placed:
     """Put every file at its place below ``target``; ``known`` are hashes of what is there.
 
-    Raises UserError when the disk refuses or is too small, when a file is not what was recorded,
-    or was replaced since it was looked at.
+    Raises UserError when the disk refuses, when a file is not what was recorded, or was replaced
+    since it was looked at.
     """
-    _check_space(files, target, known)
     placed = Placed({"linked": 0, "copied": 0, "kept": 0}, {"linked": 0, "copied": 0, "kept": 0})
     total = sum(file.bytes for file in files)
     with tqdm(total=total, desc="export", unit="B", unit_scale=True, disable=None) as bar:
@@ -54,8 +53,8 @@ def place_files(files: Sequence[RepoFile], target: Path, known: dict[str, str]) 
     return placed
 
 
-def _check_space(files: Sequence[RepoFile], target: Path, known: dict[str, str]) -> None:
-    """Find out before the first copy that they will not fit."""
+def check_space(files: Sequence[RepoFile], target: Path, known: dict[str, str]) -> None:
+    """Raise UserError when the copies that ``place_files`` would make do not fit."""
     there = next(place for place in (target, *target.absolute().parents) if place.exists())
     apart = [file for file in files if file.source.stat().st_dev != there.stat().st_dev]
     need = sum(f.bytes for f in apart if not _is_there(f, target / f.place, known.get(f.place)))

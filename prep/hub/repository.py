@@ -22,7 +22,7 @@ from prep.hub.about import about
 from prep.hub.card import card_text
 from prep.hub.contents import HubSet, read_set
 from prep.hub.croissant import croissant_text
-from prep.hub.placing import Placed, place_files
+from prep.hub.placing import Placed, check_space, place_files
 from prep.hub.target import ATTRIBUTES, CARD, CROISSANT, SUMS, check_target, sums_text
 from shards.atomic import atomic_write, remove_file
 from shards.info import DATASET_JSON
@@ -44,10 +44,11 @@ def export_set(benchmark: str, folder: Path, target: Path, *, partial: bool = Fa
     """Make ``target`` the dataset repository of the set in ``folder``, or bring it up to date.
 
     Raises UserError, before anything is changed, when the set is not fit for it (see
-    ``contents.read_set``) or the folder is not (``target.check_target``).
+    ``contents.read_set``) or the folder is not (``target.check_target``, ``check_space``).
     """
     found = read_set(benchmark, folder, partial=partial)
     known = check_target(target, folder, benchmark)
+    check_space(found.files, target, known)
     told = about(benchmark)
     texts = {
         CROISSANT: croissant_text(found, told).encode(),

@@ -24,6 +24,11 @@ ATTRIBUTES = ".gitattributes"
 #: What git, the Hub and its client keep in such a folder: left as it is.
 _OTHERS = (".git/", ".cache/", ATTRIBUTES)
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+#: Places an export writes to. A list of checksums that names others is somebody else's.
+_PLACE = re.compile(
+    r"(shards|subsets|descriptions)/[^/]+|(README\.md|croissant\.json|dataset\.json)"
+    r"|(samples|rejects)\.parquet|frames\.arrow|missing\.csv"
+)
 
 
 def sums_text(hashes: Mapping[str, str]) -> str:
@@ -32,11 +37,13 @@ def sums_text(hashes: Mapping[str, str]) -> str:
 
 
 def parse_sums(text: str) -> dict[str, str]:
-    """Hash by place; ValueError when it is no such text."""
+    """Hash by place; ValueError when it is no text that an export wrote."""
     lines = [_LINE.fullmatch(line) for line in text.splitlines()]
     found = {line[2]: line[1] for line in lines if line}
-    if len(found) != len(lines) or any(".." in Path(place).parts for place in found):
-        raise ValueError("no list of checksums")
+    if len(found) != len(lines) or not all(map(_PLACE.fullmatch, found)):
+        raise ValueError("no list of checksums of an export")
+    if not {CARD, CROISSANT, DATASET_JSON} <= found.keys():
+        raise ValueError("no card among them")
     return found
 
 

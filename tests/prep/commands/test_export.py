@@ -142,6 +142,9 @@ def test_folders_of_others_are_left_alone(base):
     line = refused(*_words(base, hf=target))
     assert "thesis.tex" in line and "empty folder" in line
     assert _tree(target) == {"thesis.tex": hashlib.sha256(b"years of work").hexdigest()}
+    (target / "SHA256SUMS").write_text(f"{hashlib.sha256(b'x').hexdigest()}  thesis.tex\n")
+    assert "none that an export wrote" in refused(*_words(base, hf=target))
+    assert (target / "thesis.tex").exists()
     other = parted(base / "other" / "custom").folder  # a set, but no export
     before = _tree(other)
     assert "none of an export" in refused(*_words(base, hf=other))
