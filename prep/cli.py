@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "subset": ("prep.commands.subset", "Subset", "draw, list and check subsets of a shard set"),
     "verify": ("prep.commands.verify", "Verify", "read every byte of a shard set again; repair"),
     "describe": ("prep.commands.describe", "Describe", "sentences about every class, and lint"),
+    "preview": ("prep.commands.preview", "Preview", "what the model will see, as a page"),
     "bench": ("prep.commands.bench", "Bench", "what this machine does, stage by stage"),
     "demo": ("prep.commands.demo", "Demo", "toy videos -> shards -> subset -> MSTA -> a table"),
     "doctor": ("prep.commands.doctor", "Doctor", "what this machine has of what the tools need"),

@@ -8,11 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
 from loaders.views import TrainViews
-from manifests.errors import UserError
+from prep.spread import spread
 from shards.store import ShardStore
 from shards.subsets import Subset
 
@@ -51,7 +48,7 @@ class Work:
     def open(self) -> tuple[ShardStore, Subset]:
         """The store and the clips that are read over and over."""
         store = ShardStore.open(Path(self.folder))
-        return store, every(store, self.clips)
+        return store, spread(store, self.clips)
 
 
 @dataclass(frozen=True)
@@ -63,25 +60,6 @@ class Figure:
     cpu_seconds_per_clip: float
     clips: int
     seconds: float
-
-
-def every(store: ShardStore, limit: int) -> Subset:
-    """A subset of at most ``limit`` labelled clips, spread evenly over a store; not written."""
-    labelled = np.flatnonzero(store.labels >= 0)
-    if not len(labelled):
-        raise UserError(f"{store.folder} holds no labelled clip: nothing to measure")
-    places = np.unique(np.linspace(0, len(labelled) - 1, limit).round().astype(np.int64))
-    chosen = labelled[places]
-    return Subset(
-        name="bench",
-        benchmark=store.info.benchmark,
-        kind="bench",
-        seed=None,
-        parameters={"clips": len(chosen)},
-        classes=store.classes.names,
-        rows=store.rows[chosen],
-        keys=tuple(store.keys.take(pa.array(chosen)).to_pylist()),
-    )
 
 
 def timed(

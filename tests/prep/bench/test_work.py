@@ -8,7 +8,8 @@ import json
 import pytest
 
 from manifests.errors import UserError
-from prep.bench.work import Work, every, timed
+from prep.bench.work import Work, timed
+from prep.spread import spread
 from shards.store import ShardStore
 from tests.shards.made import made_store
 
@@ -25,7 +26,7 @@ def test_work_survives_the_way_to_its_process() -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 24, 1000])
 def test_clips_are_spread_over_the_store_and_labelled(store: ShardStore, limit: int) -> None:
-    subset = every(store, limit)
+    subset = spread(store, limit)
     labelled = int((store.labels >= 0).sum())
     assert len(subset) == min(limit, labelled)
     subset.check(store)
@@ -37,7 +38,7 @@ def test_clips_are_spread_over_the_store_and_labelled(store: ShardStore, limit: 
 def test_a_store_without_labels_is_refused(store: ShardStore, monkeypatch) -> None:
     monkeypatch.setattr(store, "labels", store.labels * 0 - 1)
     with pytest.raises(UserError, match="no labelled clip"):
-        every(store, 5)
+        spread(store, 5)
 
 
 def test_counts_clips_and_bytes_after_the_start() -> None:
