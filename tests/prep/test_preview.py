@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from loaders.views import TestViews, TrainViews
+from loaders import views
 from prep.preview import cards, looks_of
 from prep.spread import spread
 from shards.store import ShardStore
@@ -24,8 +24,8 @@ def store(tmp_path_factory) -> ShardStore:
 
 
 def test_each_strip_shows_the_frames_it_names(store: ShardStore) -> None:
-    plain = TrainViews(frames=4, size=48, jitter_p=0.0, grey_p=0.0)
-    looks = looks_of(plain, TestViews(frames=4, size=48, short_side=56))
+    plain = views.TrainViews(frames=4, size=48, jitter_p=0.0, grey_p=0.0)
+    looks = looks_of(plain, views.TestViews(frames=4, size=48, short_side=56))
     subset = spread(store, 5)
     made = cards(store, subset, looks, seed=3, threads=1)
     assert [card.key for card in made] == list(subset.keys)
