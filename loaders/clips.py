@@ -143,7 +143,7 @@ class ClipLoader:
 
 def choose(backend: BackendName, device: torch.device) -> tuple[str, str]:
     """The backend that is used and why; UserError when the one asked for cannot be."""
-    installed = _dali_installed()
+    installed = dali_installed()
     if backend == "dali" and not installed:
         raise UserError(
             "backend dali needs NVIDIA DALI: install actionshards[cuda12] or actionshards[cuda13], "
@@ -168,7 +168,8 @@ def _backend(
     return DaliBackend(planner, device, threads)
 
 
-def _dali_installed() -> bool:
+def dali_installed() -> bool:
+    """Whether NVIDIA DALI can be imported, without importing it."""
     try:
         return importlib.util.find_spec("nvidia.dali") is not None
     except ModuleNotFoundError:

@@ -109,6 +109,16 @@ def affine(plan: StepPlan, i: int, frames: list[Bytes]) -> tuple[Floats, Limits 
     return colours.affine(i, luma), colours.limits if colours.cut[i] else None
 
 
+def cut(frame: Bytes, plan: StepPlan, i: int) -> Bytes:
+    """A whole frame of clip i cropped, resized and flipped: a copy, uint8 (h, w, 3)."""
+    x, y, w, h = plan.geometry.boxes[i].tolist()
+    part = frame[y : y + h, x : x + w]
+    width, height = plan.geometry.resized[i].tolist()
+    part = part.copy() if (w, h) == (width, height) else cv2.resize(part, (width, height))
+    done: Bytes = cv2.flip(part, 1, dst=part) if plan.geometry.flips[i] else part
+    return done
+
+
 class Desk(threading.local):
     """What a thread works with: its memory is taken once, as fresh pages cost time."""
 
@@ -126,12 +136,7 @@ class Desk(threading.local):
 
     def picture(self, jpeg: bytes, plan: StepPlan, i: int) -> Bytes:
         """A frame of clip i decoded, cropped, resized and flipped, uint8 (h, w, 3)."""
-        x, y, w, h = plan.geometry.boxes[i].tolist()
-        part = self.decode(jpeg)[y : y + h, x : x + w]
-        width, height = plan.geometry.resized[i].tolist()
-        part = part.copy() if (w, h) == (width, height) else cv2.resize(part, (width, height))
-        done: Bytes = cv2.flip(part, 1, dst=part) if plan.geometry.flips[i] else part
-        return done
+        return cut(self.decode(jpeg), plan, i)
 
     def paint(self, view: Bytes, colours: Floats, limits: Limits | None, out: Floats) -> None:
         """Colour an 8-bit view (S, S, 3) into floats (3, S, S)."""

@@ -11,12 +11,10 @@ process of its own: prep never imports it.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,23 +148,3 @@ def draw_subset(places: Places, scale: Scale, seed: int) -> str:
     subset = few_shot(store, scale.shots, "train", seed)
     subset.save(store.folder)
     return subset.name
-
-
-def train(words: Sequence[str], out: Path) -> dict[str, Any]:
-    """Run train/run.py in a process of its own and read its result.
-
-    Raises UserError when it fails; its own message stands on stderr before.
-    """
-    spec = importlib.util.find_spec("train")
-    if spec is None or not spec.submodule_search_locations:
-        raise UserError("the package train is not installed: run `pip install -e .` again")
-    script = Path(next(iter(spec.submodule_search_locations))) / "run.py"
-    command = [sys.executable, str(script), *words, "--out", str(out), "--resume"]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        raise UserError(
-            f"{script.name} {words[0]} ended with exit code {done.returncode} (its message is "
-            "above); run `prep demo` again to go on from there"
-        )
-    result: dict[str, Any] = json.loads((out / "result.json").read_bytes())
-    return result

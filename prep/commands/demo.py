@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +18,10 @@ from prep.demo import (
     check_world,
     draw_subset,
     render_world,
-    train,
 )
+from prep.training import trained
+
+AGAIN = "run `prep demo` again to go on from there"
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def _train(places: Places, scale: Scale, seed: int, stages: Stages) -> dict[str,
         "msta": [*tuning, "--method", "msta", *_epochs(scale.tune_epochs)],
     }
     return {
-        name: stages.time(name, lambda words=words, name=name: train(words, places.run(name)))  # type: ignore[misc]
+        name: stages.time(name, partial(trained, words, places.run(name), AGAIN))
         for name, words in runs.items()
     }
 

@@ -1,0 +1,1 @@
+"""What this machine does: the way of a clip to the device timed stage by stage."""
