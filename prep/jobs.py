@@ -9,6 +9,7 @@ from pathlib import Path
 
 from manifests.errors import UserError
 from prep.benchmarks import RawSource
+from prep.video.framefolder import folder_bytes
 from prep.video.settings import EncodeSettings, Limits, fingerprint
 from shards.plan import ShardPlan, plan_shards, take_part
 from shards.records import DatasetHeader
@@ -69,9 +70,11 @@ def plan_job(
 ) -> ShardJob:
     """Plan the shards of a source; None for ``clips_per_shard`` lets its length decide.
 
-    Raises UserError when raw folder and set lie inside each other, or a file cannot be looked at.
+    Raises UserError when raw folder and set lie inside each other, a file cannot be looked at, or
+    frames whose rate nobody knows are to be cut by seconds.
     """
     check_apart(source.root, folder)
+    check_rate(source, settings)
     header = DatasetHeader(
         source.benchmark, source.classes.names, source.splits, settings.as_json(source.benchmark)
     )
@@ -91,20 +94,23 @@ def default_clips_per_shard(clips: int) -> int:
 
 
 def file_sizes(source: RawSource) -> dict[str, int]:
-    """Bytes of every file that some clip was found in; UserError when one cannot be looked at."""
+    """Bytes of every file that some clip was found in, those of its images for a folder of frames.
+
+    Raises UserError when one cannot be looked at.
+    """
     files = source.clips["file"].drop_null().unique().to_pylist()
 
     def sizes(chunk: list[str]) -> dict[str, int]:
-        return {file: _file_size(source.root / file) for file in chunk}
+        return {file: _size(source.root / file, source.from_frames) for file in chunk}
 
     chunks = [files[start : start + _STAT_CHUNK] for start in range(0, len(files), _STAT_CHUNK)]
     with ThreadPoolExecutor(_STAT_THREADS) as pool:  # a network file system takes its time
         return {file: size for found in pool.map(sizes, chunks) for file, size in found.items()}
 
 
-def _file_size(path: Path) -> int:
+def _size(path: Path, from_frames: bool) -> int:
     try:
-        return path.stat().st_size
+        return folder_bytes(path) if from_frames else path.stat().st_size
     except OSError as error:
         raise UserError(f"cannot look at {path}: {error.strerror}; mend that first") from error
 
@@ -116,4 +122,16 @@ def check_apart(root: Path, folder: Path) -> None:
         raise UserError(
             f"raw folder {root} and shards {folder} lie inside each other: name another folder "
             "with --out"
+        )
+
+
+def check_rate(source: RawSource, settings: EncodeSettings) -> None:
+    """Raise UserError when folders of frames are to be cut by seconds, and no rate is said."""
+    if not source.from_frames or settings.fps is not None:
+        return
+    parts = len(source.clips) - min(source.clips[side].null_count for side in ("start", "end"))
+    if parts:
+        raise UserError(
+            f"{parts:,} clips of {source.benchmark} are parts of a video, told in seconds: say "
+            "with --fps how many frames of a second the folders hold"
         )

@@ -8,7 +8,7 @@ file of one of its clips is gone, or when list or program are not those of the r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from shards.info import load_info
 from shards.records import DatasetHeader, ShardRecord
 from shards.tables import SAMPLES
 
+ReadRaw = Callable[[bool], RawSource]
+
 
 @dataclass(frozen=True)
 class _Made:
@@ -38,13 +40,15 @@ class _Made:
     records: dict[str, ShardRecord]
 
 
-def remake_shards(found: Findings, source: RawSource, workers: int) -> list[str]:
+def remake_shards(found: Findings, read: ReadRaw, workers: int) -> list[str]:
     """Make the damaged shards of a set again, then its tables; returns what could not be, by line.
 
+    ``read`` reads the raw folder; it is told whether folders of frames stand in for videos there.
     Raises UserError when nothing tells how the set was made, another run has it, or the disk fails.
     """
     made = _how_made(found)
-    job = _job(found, source, made)
+    encode = EncodeSettings.from_json(made.header.settings)
+    job = _job(found, read(encode.decoder == "frames"), encode, made)
     refusals = {name: _why_not(job, name, made) for name in found.damaged_shards}
     names = [name for name, why in refusals.items() if why is None]
     lines = [f"shard {name} is left as it is: {why}" for name, why in refusals.items() if why]
@@ -68,12 +72,8 @@ def _how_made(found: Findings) -> _Made:
     return _Made(info.header, frozenset(info.fingerprints), {})
 
 
-def _job(found: Findings, source: RawSource, made: _Made) -> ShardJob:
+def _job(found: Findings, source: RawSource, encode: EncodeSettings, made: _Made) -> ShardJob:
     """The plan that the records are of: that of the shards there are, else the usual one."""
-    settings = made.header.settings
-    encode = EncodeSettings(
-        settings["frames"], settings["short_side"], settings["quality"], settings["decoder"]
-    )
     consent = Consent(allow_mixed=len(made.fingerprints) > 1)
     names = {*found.shards, *found.damaged_shards}
     jobs = (

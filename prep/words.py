@@ -52,6 +52,22 @@ ShortSide = Annotated[
 DecoderName = Annotated[
     Literal["ffmpeg", "decord", "pyav"], arg(help="what takes the frames out of the files")
 ]
+FromFrames = Annotated[
+    bool,
+    arg(
+        help="take folders of extracted frames (img_00001.jpg, ...) where the layout of the "
+        "benchmark has videos"
+    ),
+]
+Fps = Annotated[
+    float | None,
+    arg(
+        metavar="RATE",
+        help="with --from-frames: frames a second of the folders; needed where clips are parts of "
+        "a video",
+        help_behavior_hint="(default: unknown, stored as 0)",
+    ),
+]
 Workers = Annotated[
     int | None,
     arg(metavar="N", help="processes", help_behavior_hint="(default: one a core)"),

@@ -1,14 +1,16 @@
 """Raw benchmarks: one reader for each layout, and a plain dict of them.
 
-A reader takes the raw folder and, if they lie elsewhere, the folder of the official annotation
-files, and returns a ``RawSource``; ``official_list`` reads the annotation alone. Which trees each
-reader understands is drawn in ``prep/benchmarks/README.md``.
+A reader takes the raw folder, the folder of the official annotation files if they lie elsewhere,
+and whether folders of frames stand in for videos, and returns a ``RawSource``; ``official_list``
+reads the annotation alone. Which trees each reader understands is drawn in
+``prep/benchmarks/README.md``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from prep.benchmarks.activitynet import list_activitynet, read_activitynet
 from prep.benchmarks.custom import list_custom, read_custom
@@ -25,7 +27,15 @@ from prep.benchmarks.ssv2 import list_ssv2, read_ssv2
 from prep.benchmarks.toy import list_toy, read_toy
 from prep.benchmarks.ucf101 import list_ucf101, read_ucf101
 
-Reader = Callable[[Path, Path | None], RawSource]
+
+class Reader(Protocol):
+    """Reads one benchmark; UserError when folder or lists are absent or wrong."""
+
+    def __call__(
+        self, root: Path, annotations: Path | None = None, from_frames: bool = False
+    ) -> RawSource:
+        """Hold the raw folder against the official list."""
+
 
 SOURCES: dict[str, Reader] = {
     "ucf101": read_ucf101,

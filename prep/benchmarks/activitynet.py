@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
 from prep.benchmarks.annotation import AnnotationFolder, find_annotations, read_text
-from prep.benchmarks.folder import FolderFiles, stems
+from prep.benchmarks.folder import FolderFiles
 from prep.benchmarks.layout import (
     ClipColumns,
     OfficialList,
@@ -45,13 +45,15 @@ _NOT_READ = frozenset({"duration", "resolution", "url"})
 _PARTITIONS = {"training": "train", "validation": "val", "testing": "test"}
 
 
-def read_activitynet(root: Path, annotations: Path | None = None) -> RawSource:
+def read_activitynet(
+    root: Path, annotations: Path | None = None, from_frames: bool = False
+) -> RawSource:
     """Read an ActivityNet folder; UserError when folder or annotation are absent or wrong."""
-    raw = open_root(NAME, root)
+    raw = open_root(NAME, root, from_frames)
     official = list_activitynet(raw, annotations)
     wanted = wanted_names(official.columns.videos, official.columns.class_ids)
     prefixed = pa.array((f"v_{name}" for name in wanted.names.to_pylist()), pa.string())
-    files = stems(raw.videos)
+    files = raw.stems
     matches = match_files(
         raw.videos,
         [(files, prefixed), (files, wanted.names)],

@@ -7,10 +7,10 @@
     kitchen/0002.mkv,close door,test,2.5,7.0
 
 ``path`` is relative to the raw folder (or lies inside it); ``split``, ``start`` and ``end``
-(seconds; empty: the whole file) may be left out. Classes are numbered in the order of their
-sorted names, rows in the order of the list. A clip listed under several splits is one row that
-belongs to all of them; listed twice under one split, it stays two rows, and the second is refused
-when shards are made.
+(seconds; empty: the whole file) may be left out. Of a folder of frames it is the folder, or the
+video they were taken from. Classes are numbered in the order of their sorted names, rows in the
+order of the list. A clip listed under several splits is one row that belongs to all of them; listed
+twice under one split, it stays two rows, and the second is refused when shards are made.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import pyarrow.csv as pacsv
 from manifests.classes import ClassList, class_list
 from manifests.errors import UserError
 from prep.benchmarks.annotation import find_annotations
-from prep.benchmarks.folder import FolderFiles
+from prep.benchmarks.folder import FolderFiles, bare_names
 from prep.benchmarks.layout import (
     Bools,
     ClipColumns,
@@ -45,9 +45,11 @@ _COLUMNS = ("path", "class", "split", "start", "end")
 _FORM = "a csv with columns path, class and, if wanted, split, start, end (seconds)"
 
 
-def read_custom(root: Path, annotations: Path | None = None) -> RawSource:
+def read_custom(
+    root: Path, annotations: Path | None = None, from_frames: bool = False
+) -> RawSource:
     """Read a folder of one's own; UserError when folder or list are absent or wrong."""
-    raw = walk_root(NAME, root)
+    raw = walk_root(NAME, root, from_frames)
     official = list_custom(raw, annotations)
     return raw_source(raw, official, _found(raw, official.columns.names))
 
@@ -203,8 +205,22 @@ def _seconds(
 
 def _found(raw: FolderFiles, names: pa.Array) -> Found:
     """Files by row: a custom list names its files itself, whatever their suffix."""
+    if raw.from_frames:
+        return _found_folders(raw, names)
     others = pa.array([*raw.others, *raw.lists, *raw.archives, *raw.odd], pa.string())
     there = pc.is_in(names, value_set=pa.concat_arrays([raw.videos, others]))
     files = pc.if_else(there, names, pa.scalar(None, pa.string()))
     unlisted = raw.videos.filter(pc.invert(pc.is_in(raw.videos, value_set=names)))
+    return Found(files, tuple(unlisted.to_pylist()))
+
+
+def _found_folders(raw: FolderFiles, names: pa.Array) -> Found:
+    nothing = pa.scalar(None, pa.string())
+    files = pc.coalesce(
+        *(
+            pc.if_else(pc.is_in(paths, value_set=raw.videos), paths, nothing)
+            for paths in (names, bare_names(names))
+        )
+    )
+    unlisted = raw.videos.filter(pc.invert(pc.is_in(raw.videos, value_set=files)))
     return Found(files, tuple(unlisted.to_pylist()))

@@ -23,7 +23,7 @@ from prep.benchmarks.annotation import (
     read_fields,
     wrong_line,
 )
-from prep.benchmarks.folder import FolderFiles, stems
+from prep.benchmarks.folder import FolderFiles
 from prep.benchmarks.layout import (
     ClipColumns,
     OfficialList,
@@ -41,13 +41,15 @@ _FILE = re.compile(r"(?P<name>.+)_test_split(?P<split>[123])\.txt", re.IGNORECAS
 _FLAGS = {"0": "", "1": "train", "2": "test"}
 
 
-def read_hmdb51(root: Path, annotations: Path | None = None) -> RawSource:
+def read_hmdb51(
+    root: Path, annotations: Path | None = None, from_frames: bool = False
+) -> RawSource:
     """Read an HMDB-51 folder; UserError when folder or lists are absent or wrong."""
-    raw = open_root(NAME, root)
+    raw = open_root(NAME, root, from_frames)
     official = list_hmdb51(raw, annotations)
     columns = official.columns
     matches = match_files(
-        raw.videos, [(stems(raw.videos), columns.names)], columns.class_ids, official.classes
+        raw.videos, [(raw.stems, columns.names)], columns.class_ids, official.classes
     )
     return raw_source(raw, official, found_files(raw, matches))
 

@@ -25,7 +25,7 @@ import pyarrow.csv as pacsv
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
 from prep.benchmarks.annotation import find_annotations
-from prep.benchmarks.folder import FolderFiles, stems
+from prep.benchmarks.folder import FolderFiles
 from prep.benchmarks.layout import (
     Ints,
     OfficialList,
@@ -44,21 +44,25 @@ _COLUMNS = ("youtube_id", "time_start", "time_end")
 _CLIP_STEM = r"^(?P<id>.+)_(?P<start>\d{1,6})_(?P<end>\d{1,6})$"
 
 
-def read_kinetics400(root: Path, annotations: Path | None = None) -> RawSource:
+def read_kinetics400(
+    root: Path, annotations: Path | None = None, from_frames: bool = False
+) -> RawSource:
     """Read a Kinetics-400 folder; UserError when folder or lists are absent or wrong."""
-    return _read("kinetics400", root, annotations)
+    return _read("kinetics400", root, annotations, from_frames)
 
 
-def read_kinetics600(root: Path, annotations: Path | None = None) -> RawSource:
+def read_kinetics600(
+    root: Path, annotations: Path | None = None, from_frames: bool = False
+) -> RawSource:
     """Read a Kinetics-600 folder; UserError when folder or lists are absent or wrong."""
-    return _read("kinetics600", root, annotations)
+    return _read("kinetics600", root, annotations, from_frames)
 
 
-def _read(benchmark: str, root: Path, annotations: Path | None) -> RawSource:
-    raw = open_root(benchmark, root)
+def _read(benchmark: str, root: Path, annotations: Path | None, from_frames: bool) -> RawSource:
+    raw = open_root(benchmark, root, from_frames)
     official = _list(benchmark, raw, annotations)
     wanted = wanted_names(official.columns.names, official.columns.class_ids)
-    files = stems(raw.videos)
+    files = raw.stems
     matches = match_files(
         raw.videos,
         [(padded_names(files), wanted.names), (files, ids_of_one_clip(wanted.names))],

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,10 @@ import pyarrow as pa
 
 from manifests.classes import ClassList
 from manifests.errors import UserError
-from prep.benchmarks.folder import FolderFiles, scan_folder
+from prep.benchmarks.folder import VIDEO_SUFFIXES, FolderFiles, scan_folder
 from prep.benchmarks.matching import Matches
 from prep.benchmarks.places import get_videos
+from prep.video.series import is_image
 from shards.schema import CLIP_FIELDS, SPLIT_PREFIX, key_width, make_key
 
 FIRST_ROW: Mapping[str, int] = {"train": 0, "val": 10_000_000, "test": 20_000_000}
@@ -48,6 +49,7 @@ class RawSource:
     clips: pa.Table  # form of shards.schema: one row an official clip, file null when missing
     unexpected: tuple[str, ...]  # files no official clip accounts for, copies included
     notes: tuple[str, ...]  # what a user should know, one line each
+    from_frames: bool = False  # files are folders of frames
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,10 @@ class Found:
     notes: tuple[str, ...] = field(default=())
 
 
-def walk_root(benchmark: str, root: Path) -> FolderFiles:
+def walk_root(benchmark: str, root: Path, from_frames: bool = False) -> FolderFiles:
     """Walk a raw folder; UserError when it is absent."""
-    return scan_folder(
-        root, f"raw folder of {benchmark}", f"{get_videos(benchmark)}, or name it with --root"
-    )
+    mend = f"{get_videos(benchmark)}, or name it with --root"
+    return scan_folder(root, f"raw folder of {benchmark}", mend, from_frames)
 
 
 def annotations_alone(root: Path) -> FolderFiles:
@@ -95,16 +96,28 @@ def annotations_alone(root: Path) -> FolderFiles:
     return FolderFiles(root, pa.array([], pa.string()), (), (), (), ())
 
 
-def open_root(benchmark: str, root: Path) -> FolderFiles:
-    """Walk a raw folder; UserError when it is absent or holds no video."""
-    raw = walk_root(benchmark, root)
+def open_root(benchmark: str, root: Path, from_frames: bool = False) -> FolderFiles:
+    """Walk a raw folder; UserError when it is absent or holds none of what is asked for."""
+    raw = walk_root(benchmark, root, from_frames)
     if len(raw.videos) == 0:
-        packed = f"; {raw.archives[0]} is not unpacked" if raw.archives else ""
+        wanted = "folder of images" if from_frames else "video"
         raise UserError(
-            f"raw folder of {benchmark} {root} holds no video{packed}: "
+            f"raw folder of {benchmark} {root} holds no {wanted}{_instead(raw)}: "
             f"{get_videos(benchmark)}, or name another folder with --root"
         )
     return raw
+
+
+def _instead(raw: FolderFiles) -> str:
+    """What a folder without what was looked for holds in its place."""
+    if raw.archives:
+        others = f" (and {len(raw.archives) - 1:,} more)" if len(raw.archives) > 1 else ""
+        return f"; {raw.archives[0]} is not unpacked{others}"
+    if raw.from_frames:
+        films = [p for p in raw.others if PurePosixPath(p).suffix.lower() in VIDEO_SUFFIXES]
+        return f"; its videos, first {films[0]}, go in without --from-frames" if films else ""
+    images = [path for path in raw.others if "/" in path and is_image(path)]
+    return f"; folders of images, such as {images[0]}, go in with --from-frames" if images else ""
 
 
 def found_files(raw: FolderFiles, matches: Matches, video_of_row: Ints | None = None) -> Found:
@@ -129,9 +142,10 @@ def raw_source(raw: FolderFiles, official: OfficialList, found: Found) -> RawSou
     if found.files.null_count == len(found.files):
         wanted = f", such as {columns.names[0]}," if len(columns.names) else ""
         there = f", such as {raw.videos[0]}" if len(raw.videos) else ""
+        kind = "folders of images" if raw.from_frames else "videos"
         raise UserError(
             f"none of the {len(columns.rows)} clips of {benchmark}{wanted} is among the "
-            f"{len(raw.videos)} videos of {raw.root}{there}: {get_videos(benchmark)}, or name "
+            f"{len(raw.videos)} {kind} of {raw.root}{there}: {get_videos(benchmark)}, or name "
             "another folder with --root"
         )
     return RawSource(
@@ -142,6 +156,7 @@ def raw_source(raw: FolderFiles, official: OfficialList, found: Found) -> RawSou
         clips_table(columns, found.files, official.classes),
         found.unexpected,
         (*official.notes, *found.notes),
+        raw.from_frames,
     )
 
 

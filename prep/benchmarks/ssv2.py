@@ -23,7 +23,7 @@ import pyarrow as pa
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
 from prep.benchmarks.annotation import AnnotationFolder, find_annotations, read_text
-from prep.benchmarks.folder import FolderFiles, stems
+from prep.benchmarks.folder import FolderFiles
 from prep.benchmarks.layout import OfficialList, RawSource, found_files, open_root, raw_source
 from prep.benchmarks.matching import match_files, wanted_names
 from prep.benchmarks.partitions import Partition, partition_columns
@@ -34,13 +34,13 @@ FILES = {"train": "train.json", "val": "validation.json", "test": "test.json"}
 _OLD = "something-something-v2-"
 
 
-def read_ssv2(root: Path, annotations: Path | None = None) -> RawSource:
+def read_ssv2(root: Path, annotations: Path | None = None, from_frames: bool = False) -> RawSource:
     """Read a Something-Something V2 folder; UserError when folder or lists are absent or wrong."""
-    raw = open_root(NAME, root)
+    raw = open_root(NAME, root, from_frames)
     official = list_ssv2(raw, annotations)
     wanted = wanted_names(official.columns.names, official.columns.class_ids)
     matches = match_files(
-        raw.videos, [(stems(raw.videos), wanted.names)], wanted.class_ids, official.classes
+        raw.videos, [(raw.stems, wanted.names)], wanted.class_ids, official.classes
     )
     return raw_source(raw, official, found_files(raw, matches, wanted.of_row))
 

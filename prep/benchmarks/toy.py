@@ -19,7 +19,7 @@ import pyarrow.csv as pacsv
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
 from prep.benchmarks.annotation import find_annotations
-from prep.benchmarks.folder import FolderFiles, stems
+from prep.benchmarks.folder import FolderFiles
 from prep.benchmarks.layout import (
     ClipColumns,
     Ints,
@@ -36,13 +36,13 @@ SPLITS = ("train", "val", "test")
 _COLUMNS = ("name", "class", "split")
 
 
-def read_toy(root: Path, annotations: Path | None = None) -> RawSource:
+def read_toy(root: Path, annotations: Path | None = None, from_frames: bool = False) -> RawSource:
     """Read a rendered folder; UserError when folder or list are absent or wrong."""
-    raw = open_root(NAME, root)
+    raw = open_root(NAME, root, from_frames)
     official = list_toy(raw, annotations)
     columns = official.columns
     matches = match_files(
-        raw.videos, [(stems(raw.videos), columns.names)], columns.class_ids, official.classes
+        raw.videos, [(raw.stems, columns.names)], columns.class_ids, official.classes
     )
     return raw_source(raw, official, found_files(raw, matches))
 

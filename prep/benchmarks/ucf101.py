@@ -21,7 +21,7 @@ from prep.benchmarks.annotation import (
     read_fields,
     wrong_line,
 )
-from prep.benchmarks.folder import FolderFiles, stems
+from prep.benchmarks.folder import FolderFiles
 from prep.benchmarks.layout import (
     OfficialList,
     RawSource,
@@ -41,13 +41,15 @@ SPLITS = {
 }
 
 
-def read_ucf101(root: Path, annotations: Path | None = None) -> RawSource:
+def read_ucf101(
+    root: Path, annotations: Path | None = None, from_frames: bool = False
+) -> RawSource:
     """Read a UCF-101 folder; UserError when folder or lists are absent or wrong."""
-    raw = open_root(NAME, root)
+    raw = open_root(NAME, root, from_frames)
     official = list_ucf101(raw, annotations)
     columns = official.columns
     wanted = pc.ascii_lower(columns.names)
-    files = pc.ascii_lower(stems(raw.videos))
+    files = pc.ascii_lower(raw.stems)
     matches = match_files(raw.videos, [(files, wanted)], columns.class_ids, official.classes)
     return raw_source(raw, official, found_files(raw, matches))
 

@@ -18,14 +18,16 @@ from prep.jobs import ShardJob, plan_job
 from prep.planning import FILES_OF_A_SET, FILES_OF_A_SHARD, Estimate, Forecast, forecast
 from prep.text import count, size
 from prep.video.outcomes import clip_outcomes
-from prep.video.settings import EncodeSettings, Limits
+from prep.video.settings import EncodeSettings, Limits, chosen_decoder
 from prep.words import (
     Annotations,
     ClipsPerShard,
     CpuLimit,
     Dataset,
     DecoderName,
+    Fps,
     Frames,
+    FromFrames,
     Out,
     Root,
     ShortSide,
@@ -44,6 +46,8 @@ class Plan:
     frames: Frames = "auto"
     short_side: ShortSide = 256
     decoder: DecoderName = "ffmpeg"
+    from_frames: FromFrames = False
+    fps: Fps = None
     workers: Workers = None
     clips_per_shard: ClipsPerShard = None
     cpu_limit: CpuLimit = 600.0
@@ -61,10 +65,13 @@ class Plan:
                 raise UserError(f"--{word} {value}: at least 1")
         name = canonical(self.dataset)
         settings = EncodeSettings(
-            frames=self.frames, short_side=self.short_side, decoder=self.decoder
+            frames=self.frames,
+            short_side=self.short_side,
+            decoder=chosen_decoder(self.decoder, self.from_frames),
+            fps=self.fps,
         )
         job = plan_job(
-            SOURCES[name](raw_folder(name, self.root), self.annotations),
+            SOURCES[name](raw_folder(name, self.root), self.annotations, self.from_frames),
             set_folder(name, self.out),
             settings,
             Limits(cpu_seconds=self.cpu_limit),

@@ -15,7 +15,7 @@ from prep.benchmarks.places import PLACES
 from prep.folders import missing_file, raw_folder
 from prep.scan import Inventory, Tally, short_classes, take_inventory, write_missing
 from prep.text import aligned, count, cut
-from prep.words import Annotations, Dataset, Root
+from prep.words import Annotations, Dataset, FromFrames, Root
 
 _HEAD = ("have", "expected", "missing")
 _SHOWN_FILES = 5
@@ -28,6 +28,7 @@ class Scan:
     dataset: Dataset
     root: Root = None
     annotations: Annotations = None
+    from_frames: FromFrames = False
     out: Annotated[
         Path | None,
         arg(
@@ -40,7 +41,7 @@ class Scan:
     def run(self) -> ScanReport:
         """Hold the raw folder against its official list; nothing is opened or decoded."""
         name = canonical(self.dataset)
-        source = SOURCES[name](raw_folder(name, self.root), self.annotations)
+        source = SOURCES[name](raw_folder(name, self.root), self.annotations, self.from_frames)
         inventory = take_inventory(source)
         path = self.out or missing_file(name)
         written = None

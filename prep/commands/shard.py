@@ -23,14 +23,16 @@ from prep.ingest import MISSING, Engine, Outcome, finish_only, ingest
 from prep.jobs import Consent, ShardJob, plan_job
 from prep.rayengine import run_ray
 from prep.text import count, size
-from prep.video.settings import EncodeSettings, Limits
+from prep.video.settings import EncodeSettings, Limits, chosen_decoder
 from prep.words import (
     Annotations,
     ClipsPerShard,
     CpuLimit,
     Dataset,
     DecoderName,
+    Fps,
     Frames,
+    FromFrames,
     Out,
     Root,
     ShortSide,
@@ -53,6 +55,8 @@ class Shard:
     frames: Frames = "auto"
     short_side: ShortSide = 256
     decoder: DecoderName = "ffmpeg"
+    from_frames: FromFrames = False
+    fps: Fps = None
     workers: Workers = None
     engine: Annotated[
         Literal["local", "ray"], arg(help="what runs the workers: this machine, or a Ray cluster")
@@ -104,9 +108,12 @@ class Shard:
             raise UserError(f"--max-reject-ratio {self.max_reject_ratio}: a share from 0 to 1")
         name = canonical(self.dataset)
         settings = EncodeSettings(
-            frames=self.frames, short_side=self.short_side, decoder=self.decoder
+            frames=self.frames,
+            short_side=self.short_side,
+            decoder=chosen_decoder(self.decoder, self.from_frames),
+            fps=self.fps,
         )
-        source = SOURCES[name](raw_folder(name, self.root), self.annotations)
+        source = SOURCES[name](raw_folder(name, self.root), self.annotations, self.from_frames)
         consent = Consent(
             retry_rejects=self.retry_rejects,
             remake=self.remake,

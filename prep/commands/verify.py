@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -56,8 +57,8 @@ class Verify:
             return VerifyReport(found)
 
         def remake(found: Findings) -> list[str]:
-            source = SOURCES[name](raw_folder(name, self.root), self.annotations)
-            return remake_shards(found, source, workers)
+            read = functools.partial(SOURCES[name], raw_folder(name, self.root), self.annotations)
+            return remake_shards(found, read, workers)
 
         repair = repair_set(found, self.decode, workers, remake)
         return VerifyReport(repair.after, _gone(repair.before, repair.after), repair.refusals)

@@ -27,15 +27,12 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
-import simplejpeg
 from av.video.reformatter import ColorRange
 
+from prep.video.pixels import Pixels, encode_jpeg, resized
 from prep.video.probe import open_video, packets_of
 from prep.video.request import Request
 from prep.video.shape import shown_size
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def main() -> None:
@@ -49,7 +46,7 @@ def main() -> None:
     for pixels in source(request, wanted):
         size = size or (pixels.shape[1], pixels.shape[0])
         # A video may change its size midway; a clip has one.
-        sys.stdout.buffer.write(_jpeg(_resized(pixels, size), request.quality))
+        sys.stdout.buffer.write(encode_jpeg(resized(pixels, size), request.quality))
     sys.stdout.buffer.flush()
 
 
@@ -130,14 +127,7 @@ def _colours(frame: Any) -> dict[str, Any]:
 
 def _shrunk(pixels: Pixels, aspect: float, request: Request) -> Pixels:
     height, width = pixels.shape[:2]
-    return _resized(pixels, shown_size(width, height, aspect, request.short_side))
-
-
-def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    if size == pixels.shape[1::-1]:
-        return np.ascontiguousarray(pixels)
-    resized: Pixels = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
-    return resized
+    return resized(pixels, shown_size(width, height, aspect, request.short_side))
 
 
 def _alone(request: Request) -> io.BytesIO:
@@ -152,14 +142,6 @@ def _alone(request: Request) -> io.BytesIO:
                 target.mux(packet)
     copy.seek(0)
     return copy
-
-
-def _jpeg(pixels: Pixels, quality: int) -> bytes:
-    """A baseline 4:2:0 JPEG in BT.601, full range. ``quality`` is mjpeg's: 3 is libjpeg's 85."""
-    jpeg: bytes = simplejpeg.encode_jpeg(
-        pixels, quality=max(5, 100 - 5 * quality), colorspace="RGB", colorsubsampling="420"
-    )
-    return jpeg
 
 
 _SOURCES = {"pyav": _pyav_pixels, "decord": _decord_pixels}

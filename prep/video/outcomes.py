@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prep.video.framefolder import folder_clips
 from prep.video.frames import choose_frames, views
 from prep.video.jpegs import jpeg_size
 from prep.video.passes import Pass, decode
@@ -36,6 +37,8 @@ def clip_outcomes(
     clips: Sequence[Clip], root: Path, settings: EncodeSettings, limits: Limits, benchmark: str
 ) -> Iterator[Outcome]:
     """One outcome a clip, in the order of ``clips``, each of which names a file below ``root``.
+
+    With the decoder "frames" each names a folder of images instead, see ``framefolder.py``.
 
     Holds one clip in memory at a time, or those of one video together. Raises UserError when
     ffmpeg is missing or the disk fails; what is wrong with a file is a ``Reject``.
@@ -60,7 +63,11 @@ class _Chooser:
 
     def of(self, span: Span) -> tuple[int, ...]:
         """Frames of a clip to store, counted from its first."""
-        return choose_frames(span.count, self.budget, self.clips)
+        return self.of_count(span.count)
+
+    def of_count(self, count: int) -> tuple[int, ...]:
+        """Frames to store of a clip of so many."""
+        return choose_frames(count, self.budget, self.clips)
 
     def wanted(self, spans: Sequence[Span]) -> list[int]:
         """Frames of the file to encode for clips that lie so, ascending."""
@@ -89,6 +96,8 @@ def _file_outcomes(
 ) -> dict[int, Outcome]:
     """Outcomes by row of all clips that lie in one file."""
     path = (root / _file(clips[0])).absolute()
+    if settings.decoder == "frames":
+        return _folder_outcomes(clips, path, settings, limits, chooser)
     try:
         announced = probe(path)
         decoded = _decode(path, announced, clips, settings, limits, chooser)
@@ -100,6 +109,21 @@ def _file_outcomes(
     if any(isinstance(outcome, Reject) for outcome in outcomes.values()):
         check_disk(path)
     return outcomes
+
+
+def _folder_outcomes(
+    clips: Sequence[Clip], path: Path, settings: EncodeSettings, limits: Limits, chooser: _Chooser
+) -> dict[int, Outcome]:
+    """Outcomes by row of all clips that lie in one folder of frames."""
+    try:
+        found = folder_clips(clips, path, settings, limits, chooser.of_count)
+    except Refused as refused:
+        return {clip.row: _reject(clip, refused) for clip in clips}
+    return {
+        clip.row: _reject(clip, outcome) if isinstance(outcome, Refused) else outcome
+        for clip in clips
+        for outcome in (found[clip.row],)
+    }
 
 
 def _decode(

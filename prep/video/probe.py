@@ -24,7 +24,8 @@ from prep.video.refusal import Refused
 #: A packet of one byte holds no frame: it stands for "as before" where frames were dropped.
 NO_FRAME_BYTES = 1
 
-_OF_THE_FILE = (ENOENT, EACCES, EPERM, EISDIR, ENOTDIR, ELOOP, ENAMETOOLONG)
+#: Errors of a file itself; any other is the disk's.
+OF_THE_FILE = (ENOENT, EACCES, EPERM, EISDIR, ENOTDIR, ELOOP, ENAMETOOLONG)
 
 #: Seconds that opening or reading may stand still before a file is given up.
 _PATIENCE = 120.0
@@ -89,7 +90,7 @@ def check_file(path: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        if error.errno in _OF_THE_FILE:
+        if error.errno in OF_THE_FILE:
             raise Refused("unreadable", f"{error.strerror}") from error
         raise UserError(f"cannot read {path}: {error.strerror}; is the disk in order?") from error
 

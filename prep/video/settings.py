@@ -10,7 +10,9 @@ with AVX-512.
 from __future__ import annotations
 
 import hashlib
+import math
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, get_args
@@ -19,7 +21,7 @@ from manifests.errors import UserError
 from prep.video.ffmpeg import build_of, encode_flags, ffmpeg_binary
 from prep.video.frames import SEGMENTS, auto_budget, views
 
-Decoder = Literal["ffmpeg", "decord", "pyav"]
+Decoder = Literal["ffmpeg", "decord", "pyav", "frames"]
 
 #: Raise it when a change in this package changes stored bytes.
 _REVISION = 1
@@ -32,13 +34,16 @@ class EncodeSettings:
     ``frames``: "auto" (the benchmark's budget), "all", or the most frames to store of a clip.
     ``short_side``: pixels of the shorter side at most; smaller videos are never enlarged.
     ``quality``: quantiser of ffmpeg's mjpeg encoder, 2 (best, largest) to 31.
-    ``decoder``: what turns the file into frames; "ffmpeg" is the one to trust.
+    ``decoder``: what turns the file into frames; "ffmpeg" is the one to trust, "frames" is for
+    folders of frames that were extracted already.
+    ``fps``: frames a second of such folders, where it is known.
     """
 
     frames: Literal["auto", "all"] | int = "auto"
     short_side: int = 256
     quality: int = 3
     decoder: Decoder = "ffmpeg"
+    fps: float | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.frames, str):
@@ -52,6 +57,12 @@ class EncodeSettings:
             raise UserError(f"quality {self.quality} is out of range: 2 (best) to 31")
         if self.decoder not in get_args(Decoder):
             raise UserError(f"unknown decoder {self.decoder!r}: use {', '.join(get_args(Decoder))}")
+        if self.fps is not None and self.decoder != "frames":
+            raise UserError(
+                "--fps is for folders of frames, videos tell their own: say --from-frames"
+            )
+        if self.fps is not None and not 0 < self.fps < math.inf:
+            raise UserError(f"--fps {self.fps:g}: frames a second, above 0")
 
     def budget(self, benchmark: str) -> int | None:
         """The most frames to store of a clip of this benchmark, None for all of them."""
@@ -68,7 +79,26 @@ class EncodeSettings:
             "short_side": self.short_side,
             "quality": self.quality,
             "decoder": self.decoder,
+            **({"fps": self.fps} if self.decoder == "frames" else {}),
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> EncodeSettings:
+        """The settings that the header of a set speaks of."""
+        return cls(
+            frames=data["frames"],
+            short_side=data["short_side"],
+            quality=data["quality"],
+            decoder=data["decoder"],
+            fps=data.get("fps"),
+        )
+
+
+def chosen_decoder(decoder: Decoder, from_frames: bool) -> Decoder:
+    """What makes the frames; UserError when a decoder of videos is named for folders of frames."""
+    if from_frames and decoder != "ffmpeg":
+        raise UserError(f"--decoder {decoder} is for videos: leave it out with --from-frames")
+    return "frames" if from_frames else decoder
 
 
 @dataclass(frozen=True)
@@ -95,7 +125,8 @@ def fingerprint(settings: EncodeSettings) -> str:
         name, build = build_of(ffmpeg_binary())
         maker = f"ffmpeg {name}"
     else:
-        names = ["av", "opencv-python-headless", "simplejpeg"]
+        names = ["opencv-python-headless", "simplejpeg"]
+        names = names if settings.decoder == "frames" else ["av", *names]
         names += ["decord"] if settings.decoder == "decord" else []
         maker, build = settings.decoder, " ".join(f"{name} {_installed(name)}" for name in names)
     said = f"{_REVISION} {build} {encode_flags(settings.short_side, settings.quality)}"
