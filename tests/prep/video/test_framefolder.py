@@ -29,12 +29,14 @@ def png(number: int) -> bytes:
     return cv2.imencode(".png", painted(number, *SIZE))[1].tobytes()
 
 
-def write_frames(folder: Path, numbers: Iterable[int], name: str = "img_{:05d}.jpg") -> Path:
-    """Write images that show their number from 0; their files count from 1."""
+def write_frames(
+    folder: Path, numbers: Iterable[int], name: str = "img_{:05d}.jpg", shift: int = 0
+) -> Path:
+    """Write images that show their number from 0, plus a shift; their files count from 1."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
-        data = png(number) if name.lower().endswith("png") else jpeg(number)
-        (folder / name.format(number + 1)).write_bytes(data)
+        paint = png if name.endswith("png") else jpeg
+        (folder / name.format(number + 1)).write_bytes(paint(number + shift))
     return folder
 
 
