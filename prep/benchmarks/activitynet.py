@@ -87,7 +87,7 @@ def _database(lists: AnnotationFolder) -> tuple[Path, Mapping[str, Any]]:
         if database and all(isinstance(v, dict) and "subset" in v for v in database.values()):
             return path, database
     raise UserError(
-        f"{lists.path} holds no database of {NAME} in {', '.join(sorted(lists.files))}: "
+        f"no database of {NAME} in {', '.join(str(path) for path in lists.files.values())}: "
         f"{get_annotations(NAME)}"
     )
 
@@ -121,17 +121,24 @@ def _clips(path: Path, database: Mapping[str, Any], classes: ClassList) -> Itera
     """Name, video, class id, start, end and partition of each clip, in the order of the file."""
     for video, entry in database.items():
         try:
-            partition = _PARTITIONS[entry["subset"]]
+            partition = _partition(entry["subset"])
             segments = [
                 (classes.id_of(item["label"]), float(item["segment"][0]), float(item["segment"][1]))
                 for item in entry.get("annotations", ())
             ]
         except (KeyError, IndexError, TypeError, ValueError, UserError) as error:
+            why = f"no field {error}" if isinstance(error, KeyError) else str(error)
             raise UserError(
-                f"{path}, video {video}: {error}; is it the official file of version 1.3? "
+                f"{path}, video {video}: {why}; is it the official file of version 1.3? "
                 f"({get_annotations(NAME)})"
             ) from error
         for number, segment in enumerate(segments):
             yield f"{video}_{number}", video, *segment, partition
         if not segments:
             yield video, video, -1, None, None, partition
+
+
+def _partition(subset: str) -> str:
+    if subset not in _PARTITIONS:
+        raise ValueError(f"subset {subset!r} is none of {', '.join(_PARTITIONS)}")
+    return _PARTITIONS[subset]

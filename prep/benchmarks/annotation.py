@@ -20,7 +20,10 @@ from prep.benchmarks.places import get_annotations
 
 @dataclass(frozen=True)
 class AnnotationFolder:
-    """The annotation files of one folder, by name, and the folders passed over."""
+    """The annotation files of one folder, by name, and the folders passed over.
+
+    ``path`` is the folder, or the one file that was named in its place.
+    """
 
     path: Path
     files: dict[str, Path]
@@ -48,7 +51,7 @@ def find_annotations(
     ``example`` names a file that would.
     """
     if annotations is not None and annotations.is_file():
-        return AnnotationFolder(annotations.parent, {annotations.name: annotations}, ())
+        return AnnotationFolder(annotations, {annotations.name: annotations}, ())
     base, files = _candidates(benchmark, annotations, raw)
     name_of = re.compile(pattern, re.IGNORECASE)
     folders: dict[PurePosixPath, dict[str, Path]] = defaultdict(dict)

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.errors import UserError
+from prep.benchmarks.archives import is_archive
 from prep.video.series import is_image
 
 VIDEO_SUFFIXES = frozenset(
@@ -30,7 +31,6 @@ VIDEO_SUFFIXES = frozenset(
 )
 LIST_SUFFIXES = frozenset({".txt", ".csv", ".json"})
 LEFTOVER_SUFFIXES = frozenset({".part", ".ytdl", ".tmp", ".temp", ".crdownload", ".download"})
-ARCHIVE_SUFFIXES = frozenset({".rar", ".zip", ".tar", ".gz", ".tgz", ".7z"})
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,6 @@ def scan_folder(root: Path, what: str, mend: str, from_frames: bool = False) -> 
     kind_of = {
         **dict.fromkeys(VIDEO_SUFFIXES, "other" if from_frames else "video"),
         **dict.fromkeys(LIST_SUFFIXES, "list"),
-        **dict.fromkeys(ARCHIVE_SUFFIXES, "archive"),
         **dict.fromkeys(LEFTOVER_SUFFIXES, "odd"),
     }
     for prefix, folders, names in walk_folders(root):
@@ -119,7 +118,8 @@ def scan_folder(root: Path, what: str, mend: str, from_frames: bool = False) -> 
             kinds["video"].append(prefix.removesuffix("/"))
             files = [name for name in names if not is_image(name)]
         for name in files:
-            kinds[kind_of.get(_suffix(name), "other")].append(prefix + name)
+            kind = "archive" if is_archive(name) else kind_of.get(_suffix(name), "other")
+            kinds[kind].append(prefix + name)
     videos, unreadable = _as_text(kinds["video"])
     return FolderFiles(
         root,

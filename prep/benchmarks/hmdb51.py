@@ -104,4 +104,6 @@ def _read_list(path: Path) -> list[tuple[str, str]]:
         if len(fields) != 2 or fields[1] not in _FLAGS:
             raise wrong_line(NAME, path, number, "not of the form 'clip.avi flag', flag 0, 1 or 2")
         found.append((re.sub(r"\.avi$", "", fields[0], flags=re.IGNORECASE), _FLAGS[fields[1]]))
+    if not found:
+        raise UserError(f"{path} lists no clip: {get_annotations(NAME)}")
     return found

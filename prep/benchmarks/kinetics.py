@@ -121,6 +121,8 @@ def _read_partition(path: Path, benchmark: str, classes: ClassList, labelled: bo
             f"{path} has columns {', '.join(table.column_names)} and lacks {', '.join(absent)}: "
             f"{get_annotations(benchmark)}"
         )
+    if not len(table):
+        raise UserError(f"{path} lists no clip: {get_annotations(benchmark)}")
     texts = {name: _column(table, name) for name in table.column_names}
     start, end = (_seconds(path, texts[name]) for name in _COLUMNS[1:])
     names = pc.binary_join_element_wise(texts["youtube_id"], start, end, "_")
@@ -154,7 +156,9 @@ def _seconds(path: Path, texts: pa.Array) -> pa.Array:
     try:
         whole = pc.cast(pc.cast(texts, pa.float64()), pa.int64(), safe=False)
     except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: {error}, where a time in seconds should be") from error
+        raise UserError(
+            f"{path}: {error}, where a time in seconds should be: is it the official list?"
+        ) from error
     return pc.utf8_lpad(pc.cast(whole, pa.string()), 6, "0")
 
 

@@ -26,9 +26,11 @@ import pyarrow as pa
 
 from manifests.classes import ClassList
 from manifests.errors import UserError
+from prep.benchmarks.archives import how_to_unpack
 from prep.benchmarks.folder import VIDEO_SUFFIXES, FolderFiles, scan_folder
 from prep.benchmarks.matching import Matches
-from prep.benchmarks.places import get_videos
+from prep.benchmarks.places import get_annotations, get_videos
+from prep.text import count
 from prep.video.series import is_image
 from shards.schema import CLIP_FIELDS, SPLIT_PREFIX, key_width, make_key
 
@@ -102,8 +104,8 @@ def open_root(benchmark: str, root: Path, from_frames: bool = False) -> FolderFi
     if len(raw.videos) == 0:
         wanted = "folder of images" if from_frames else "video"
         raise UserError(
-            f"raw folder of {benchmark} {root} holds no {wanted}{_instead(raw)}: "
-            f"{get_videos(benchmark)}, or name another folder with --root"
+            f"raw folder of {benchmark} {root} holds no {wanted}"
+            f"{_instead(raw) or f': {get_videos(benchmark)}'}, or name another folder with --root"
         )
     return raw
 
@@ -111,8 +113,9 @@ def open_root(benchmark: str, root: Path, from_frames: bool = False) -> FolderFi
 def _instead(raw: FolderFiles) -> str:
     """What a folder without what was looked for holds in its place."""
     if raw.archives:
-        others = f" (and {len(raw.archives) - 1:,} more)" if len(raw.archives) > 1 else ""
-        return f"; {raw.archives[0]} is not unpacked{others}"
+        many = f" (one of {len(raw.archives):,} archives)" if len(raw.archives) > 1 else ""
+        how = how_to_unpack(raw.archives)
+        return f"; {raw.archives[0]} is not unpacked{many}: run `{how}` in its folder"
     if raw.from_frames:
         films = [p for p in raw.others if PurePosixPath(p).suffix.lower() in VIDEO_SUFFIXES]
         return f"; its videos, first {films[0]}, go in without --from-frames" if films else ""
@@ -126,21 +129,30 @@ def found_files(raw: FolderFiles, matches: Matches, video_of_row: Ints | None = 
     notes = []
     if matches.copies:
         notes.append(
-            f"{len(matches.copies)} files are copies of clips already found, first "
-            f"{matches.copies[0]}: not used"
+            f"second copies of clips already found: {count(len(matches.copies), 'file')}, not "
+            f"used, first {matches.copies[0]} beside {matches.copied}"
         )
     if matches.misplaced:
-        notes.append(f"{matches.misplaced} files lie in the folder of another class: used by name")
+        notes.append(
+            f"{count(matches.misplaced, 'file')} in the folder of another class: used by name"
+        )
     if raw.archives:
-        notes.append(f"{len(raw.archives)} archives are not unpacked, first {raw.archives[0]}")
+        notes.append(
+            f"{count(len(raw.archives), 'archive')} not unpacked, first {raw.archives[0]}: "
+            f"`{how_to_unpack(raw.archives)}` in its folder"
+        )
     return Found(files, matches.copies + matches.strangers + raw.odd, tuple(notes))
 
 
 def raw_source(raw: FolderFiles, official: OfficialList, found: Found) -> RawSource:
     """Put annotation and files together; UserError when not one clip is there."""
     benchmark, columns = official.benchmark, official.columns
+    if not len(columns.rows):
+        raise UserError(
+            f"the annotation of {benchmark} lists no clip: {get_annotations(benchmark)}"
+        )
     if found.files.null_count == len(found.files):
-        wanted = f", such as {columns.names[0]}," if len(columns.names) else ""
+        wanted = f", such as {columns.names[0]},"
         there = f", such as {raw.videos[0]}" if len(raw.videos) else ""
         kind = "folders of images" if raw.from_frames else "videos"
         raise UserError(
@@ -162,7 +174,7 @@ def raw_source(raw: FolderFiles, official: OfficialList, found: Found) -> RawSou
 
 def clips_table(columns: ClipColumns, files: pa.Array, classes: ClassList) -> pa.Table:
     """The table of clips in the form of ``shards.schema``."""
-    count = len(columns.rows)
+    length = len(columns.rows)
     width = key_width(int(columns.rows.max(initial=0)) + 1)
     keys = pa.array(
         (
@@ -180,8 +192,8 @@ def clips_table(columns: ClipColumns, files: pa.Array, classes: ClassList) -> pa
         "file": files,
         "class_id": pa.array(columns.class_ids, pa.int32()),
         "class_name": class_names.take(pa.array(columns.class_ids + 1)),
-        "start": pa.nulls(count, pa.float64()) if columns.starts is None else columns.starts,
-        "end": pa.nulls(count, pa.float64()) if columns.ends is None else columns.ends,
+        "start": pa.nulls(length, pa.float64()) if columns.starts is None else columns.starts,
+        "end": pa.nulls(length, pa.float64()) if columns.ends is None else columns.ends,
         "partition": columns.partitions,
     }
     splits = {SPLIT_PREFIX + name: pa.array(flags) for name, flags in columns.splits.items()}
@@ -213,6 +225,6 @@ def member_columns(
     )
 
 
-def repeat(text: str, count: int) -> pa.Array:
+def repeat(text: str, length: int) -> pa.Array:
     """A column of one text."""
-    return pa.repeat(pa.scalar(text, pa.string()), count)
+    return pa.repeat(pa.scalar(text, pa.string()), length)

@@ -52,6 +52,7 @@ class Matches:
     copies: tuple[str, ...]  # bear the name of a clip that took another file
     strangers: tuple[str, ...]  # bear no wanted name
     misplaced: int  # files taken out of the folder of another class
+    copied: str = ""  # the file that was taken in place of the first copy
 
 
 def match_files(
@@ -77,13 +78,15 @@ def match_files(
     first = np.ones(len(order), bool)
     first[1:] = wanted[order][1:] != wanted[order][:-1]
     taken = order[first]
+    copies = np.sort(order[~first])
     file_of = np.full(len(class_ids), -1, np.int64)
     file_of[wanted[taken]] = taken
     return Matches(
         files=paths.take(pa.array(file_of, mask=file_of < 0)),
-        copies=tuple(paths.take(pa.array(np.sort(order[~first]))).to_pylist()),
+        copies=tuple(paths.take(pa.array(copies)).to_pylist()),
         strangers=tuple(paths.take(pa.array(np.flatnonzero(wanted < 0))).to_pylist()),
         misplaced=int((rank[taken] == _OTHER_CLASS).sum()),
+        copied=paths[int(file_of[wanted[copies[0]]])].as_py() if len(copies) else "",
     )
 
 

@@ -86,6 +86,10 @@ def _read_partition(path: Path, classes: ClassList, labelled: bool) -> Partition
         return str(fields["id"]), id_of[template]
 
     entries = _load(path, list, entry)
+    if not entries:
+        raise UserError(f"{path} lists no clip: {get_annotations(NAME)}")
+    if not all(isinstance(item, tuple) for item in entries):
+        raise _wrong(path, "not a list of entries with an id each")
     return Partition(
         pa.array((item[0] for item in entries), pa.string()),
         np.fromiter((item[1] for item in entries), np.int64, len(entries)),
@@ -96,11 +100,16 @@ def _load(
     path: Path, kind: type, entry: Callable[[list[tuple[str, Any]]], Any] | None = None
 ) -> Any:
     """Content of a JSON file of a list or a dict, each object of it made into an entry."""
+    text = read_text(path)
     try:
-        content = json.loads(read_text(path), object_pairs_hook=entry)
+        content = json.loads(text, object_pairs_hook=entry)
     except (ValueError, KeyError, UserError) as error:
         why = f"no field {error}" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{path}: {why}; is it the official {NAME} list?") from error
+        raise _wrong(path, why) from error
     if not isinstance(content, kind):
         raise UserError(f"{path} holds no {kind.__name__}: {get_annotations(NAME)}")
     return content
+
+
+def _wrong(path: Path, why: str) -> UserError:
+    return UserError(f"{path}: {why}; is it the official {NAME} list? ({get_annotations(NAME)})")

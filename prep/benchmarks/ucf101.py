@@ -100,4 +100,6 @@ def _read_list(path: Path, classes: ClassList) -> dict[str, int]:
                 NAME, path, number, f"label {fields[1]}, but {file.parent.name} is {class_id + 1}"
             )
         found[file.stem] = class_id
+    if not found:
+        raise UserError(f"{path} lists no clip: {get_annotations(NAME)}")
     return found

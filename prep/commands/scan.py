@@ -77,7 +77,7 @@ class ScanReport:
                 "",
                 *_table("split", splits),
                 *self._class_lines(),
-                *_listed("not in the official list, not used:", unexpected),
+                *_listed("of no listed clip, or second copies of one; not used:", unexpected),
                 *(f"note: {note}" for note in self.source.notes),
                 *self._mend_lines(),
             ]

@@ -78,7 +78,9 @@ def test_two_copies_of_a_class_folder(tree, rows):
     source = read(tree(EYE, copy, texts=LISTS))
     assert rows(source)["v_ApplyEyeMakeup_g08_c01"]["file"] == EYE
     assert source.unexpected == (copy,)
-    assert any("1 files are copies" in note for note in source.notes)
+    assert source.notes[-1] == (
+        f"second copies of clips already found: 1 file, not used, first {copy} beside {EYE}"
+    )
 
 
 def test_foreign_and_half_fetched_files_are_unexpected(tree):
@@ -126,7 +128,9 @@ def test_states_of_the_raw_folder(tree, tmp_path, annotations):
         UserError, match=r"none does not exist: get the videos from https://www.crcv"
     ):
         read(tmp_path / "none", lists)
-    with pytest.raises(UserError, match=r"holds no video; UCF101\.rar is not unpacked"):
+    with pytest.raises(
+        UserError, match=r"; UCF101\.rar is not unpacked: run `unrar x UCF101\.rar` in"
+    ):
         read(tree("UCF101.rar", name="packed"), lists)
     with pytest.raises(UserError, match=r"holds no video: get the videos"):
         read(tree(name="empty"), lists)
