@@ -116,11 +116,19 @@ def _instead(raw: FolderFiles) -> str:
         many = f" (one of {len(raw.archives):,} archives)" if len(raw.archives) > 1 else ""
         how = how_to_unpack(raw.archives)
         return f"; {raw.archives[0]} is not unpacked{many}: run `{how}` in its folder"
+    if raw.from_frames and any("/" not in path and is_image(path) for path in raw.others):
+        return "; images lie in it directly, so it may be one clip: name the folder above it"
+    other = _other_kind(raw)
+    return f"; {other}" if other else ""
+
+
+def _other_kind(raw: FolderFiles) -> str:
+    """Videos where frames are asked for, or the other way round, and the word that takes them."""
     if raw.from_frames:
         films = [p for p in raw.others if PurePosixPath(p).suffix.lower() in VIDEO_SUFFIXES]
-        return f"; its videos, first {films[0]}, go in without --from-frames" if films else ""
+        return f"videos, such as {films[0]}, go in without --from-frames" if films else ""
     images = [path for path in raw.others if "/" in path and is_image(path)]
-    return f"; folders of images, such as {images[0]}, go in with --from-frames" if images else ""
+    return f"folders of images, such as {images[0]}, go in with --from-frames" if images else ""
 
 
 def found_files(raw: FolderFiles, matches: Matches, video_of_row: Ints | None = None) -> Found:
@@ -141,6 +149,9 @@ def found_files(raw: FolderFiles, matches: Matches, video_of_row: Ints | None = 
             f"{count(len(raw.archives), 'archive')} not unpacked, first {raw.archives[0]}: "
             f"`{how_to_unpack(raw.archives)}` in its folder"
         )
+    other = _other_kind(raw)
+    if other:
+        notes.append(f"not used: {other}")
     return Found(files, matches.copies + matches.strangers + raw.odd, tuple(notes))
 
 

@@ -30,7 +30,7 @@ from prep.video.series import FrameSeries, frame_series, is_image, numbers_withi
 from prep.video.settings import EncodeSettings, Limits
 from prep.video.shape import shown_size
 from prep.video.stills import read_still
-from prep.video.verdicts import ENOUGH
+from prep.video.verdicts import ENOUGH, no_frame_within
 from shards.schema import Clip, EncodedClip
 
 #: Numbers of the frames to store of a clip of so many.
@@ -170,12 +170,8 @@ def _verdict(clip: Clip, span: range, reader: _Reader, good: int) -> Refused | N
     if not series.names:
         return Refused("no-frame", "the folder holds no numbered image")
     if not span:
-        start, end = clip.start or 0.0, clip.end
-        until = "its end" if end is None else f"{end:g} s"
         length = series.announced / (fps or 1.0)
-        return Refused(
-            "no-frame", f"no frame from {start:g} s to {until}: the frames end at {length:.2f} s"
-        )
+        return no_frame_within(clip, f"the frames end at {length:.2f} s")
     if good and good >= ENOUGH * len(span):
         return None
     return Refused(

@@ -109,14 +109,21 @@ def _check_any(clip: Clip, span: Span, announced: Probe, decoded: Pass, end: flo
         said = f"{announced.announced_frames} announced, {len(announced.packets.pts)} packets"
         raise Refused("no-frame", f"no frame decodes ({said})")
     start = clip.start or 0.0
-    until = "its end" if clip.end is None else f"{clip.end:g} s"
-    if clip.end is not None and clip.end <= start:
-        raise Refused("no-frame", f"from {start:g} s to {until} there is no time")
     length = max(_video_end(announced) or 0.0, announced.file_end or 0.0)
-    if end is not None and end < ENOUGH * length and start < length:
+    timeless = clip.end is not None and clip.end <= start
+    if not timeless and end is not None and end < ENOUGH * length and start < length:
         raise Refused("truncated", f"starts at {start:g} s, the frames end at {end:.2f} s")
     shown = "frames have no times" if end is None else f"the frames end at {end:.2f} s"
-    raise Refused("no-frame", f"no frame from {start:g} s to {until}: {shown}")
+    raise no_frame_within(clip, shown)
+
+
+def no_frame_within(clip: Clip, shown: str) -> Refused:
+    """The refusal of a part of a file that holds no frame; ``shown`` tells what the file has."""
+    start = clip.start or 0.0
+    until = "its end" if clip.end is None else f"{clip.end:g} s"
+    if clip.end is not None and clip.end <= start:
+        return Refused("no-frame", f"from {start:g} s to {until} there is no time")
+    return Refused("no-frame", f"no frame from {start:g} s to {until}: {shown}")
 
 
 def _packets(clip: Clip, announced: Probe, decoded: Pass) -> int:

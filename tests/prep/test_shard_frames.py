@@ -238,7 +238,7 @@ def test_mistakes_are_one_line(raw, tmp_path):
     (tmp_path / "films" / "a").mkdir(parents=True)
     (tmp_path / "films" / "a" / "1.mp4").touch()
     line = refused_words("scan", "--dataset", "ssv2", "--root", tmp_path / "films", "--from-frames")
-    assert "holds no folder of images; its videos, first a/1.mp4, go in without" in line
+    assert "holds no folder of images; videos, such as a/1.mp4, go in without --from-frames" in line
 
 
 def test_refused_folders_are_counted(raw, tmp_path):

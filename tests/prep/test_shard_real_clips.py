@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
+import shutil
 from pathlib import Path
 
+import av
+import numpy as np
 import pyarrow as pa
 import pytest
+import simplejpeg
 
 from prep.cli import main
 from shards.store import ShardStore
@@ -54,6 +60,87 @@ def test_real_clips_of_a_benchmark(clips, annotations, tmp_path, benchmark):
         assert number == sum(split in line["splits"].split() for line in missing)
     store = ShardStore.open(made.folder)
     assert len(store) == len(files)
+
+
+def frames_within(path: Path, start: float, end: float) -> int:
+    """Frames of a file whose time, from its own zero, fulfils start <= t < end."""
+    with av.open(str(path)) as film:
+        zero = (film.start_time or 0) / av.time_base
+        times = [frame.time - zero for frame in film.decode(video=0) if frame.time is not None]
+    return sum(start <= time < end for time in times)
+
+
+def test_real_clips_of_activitynet(clips, published, tmp_path):
+    """Their published segments, in the form of the official file; each is cut exactly."""
+    folder = published / "BSN-boundary-sensitive-network/data/activitynet_annotations"
+    segments = json.loads((folder / "anet_anno_action.json").read_text(encoding="utf-8"))
+    with (folder / "video_info_new.csv").open(newline="", encoding="utf-8") as file:
+        subsets = {line["video"]: line["subset"] for line in csv.DictReader(file)}
+    root = Path(shutil.copytree(clips / "activitynet", tmp_path / "activitynet"))
+    mine = {path.stem: path for path in root.glob("v_*") if path.stem in segments}
+    database = {name[2:]: {**segments[name], "subset": subsets[name]} for name in mine}
+    (root / "activity_net.v1-3.min.json").write_text(json.dumps({"database": database}))
+    made = shard("activitynet", root, tmp_path / "out")
+    assert made.code == 0
+    rows = {row["name"]: row for row in made.tables["samples.parquet"].to_pylist()}
+    expected = {
+        f"{video}_{number}": item
+        for video, entry in database.items()
+        for number, item in enumerate(entry["annotations"])
+    }
+    assert rows.keys() == expected.keys()
+    for name, item in expected.items():
+        row, (start, end) = rows[name], item["segment"]
+        assert row["class_name"] == item["label"]
+        assert row["source_frame_count"] == frames_within(root / row["file"], start, end)
+
+
+def test_real_clips_of_ssv2(clips, annotations, tmp_path):
+    """Their ids are lost, their classes are not: each goes under an id of its class."""
+    official = json.loads((annotations / "ssv2/labels/validation.json").read_text("utf-8"))
+    labels = json.loads((annotations / "ssv2/labels/labels.json").read_text("utf-8"))
+    names = {number: name for name, number in labels.items()}
+    free = {name: [] for name in labels}
+    for entry in official:
+        free[entry["template"].replace("[", "").replace("]", "")].append(entry["id"])
+    root = tmp_path / "20bn-something-something-v2"
+    root.mkdir()
+    expected = {}
+    files = manifest(clips, "ssv2")
+    for file, line in files.items():
+        name = names[re.search(r"class(\d+)", file)[1]]
+        number = free[name].pop()
+        shutil.copy(clips / "ssv2" / file, root / f"{number}.webm")
+        expected[f"{number}.webm"] = (name, int(line["decoded_frames"]))
+    made = shard("ssv2", root, tmp_path / "out", "--annotations", str(annotations / "ssv2"))
+    assert made.code == 0
+    found = {
+        file: (row["class_name"], row["source_frame_count"]) for file, row in stored(made).items()
+    }
+    assert found == expected
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_real_clips_as_folders_of_frames(clips, annotations, tmp_path, benchmark):
+    """Every frame of each clip, extracted to a folder of its name."""
+    lists = ("--annotations", str(annotations / BENCHMARKS[benchmark]))
+    files = manifest(clips, benchmark)
+    for file in files:
+        folder = tmp_path / "raw" / Path(file).with_suffix("")
+        folder.mkdir(parents=True)
+        with av.open(str(clips / benchmark / file)) as film:
+            for number, frame in enumerate(film.decode(video=0), start=1):
+                pixels = np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+                (folder / f"{number:06d}.jpg").write_bytes(simplejpeg.encode_jpeg(pixels))
+    made = shard(benchmark, tmp_path / "raw", tmp_path / "out", *lists, "--from-frames")
+    assert made.code == 0
+    rows = stored(made)
+    assert rows.keys() == {str(Path(file).with_suffix("")) for file in files}
+    for file, line in files.items():
+        row = rows[str(Path(file).with_suffix(""))]
+        assert row["class_name"] == Path(file).parent.name
+        assert row["source_frame_count"] == int(line["decoded_frames"])
+        assert row["decode_errors"] == 0
 
 
 def test_thousands_of_missing_clips_are_a_line(clips, annotations, tmp_path, capsys):

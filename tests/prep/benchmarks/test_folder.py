@@ -60,6 +60,42 @@ def test_names_that_are_no_utf8_are_told_apart(tree):
     assert files.odd == ("b\\xffd.mp4",)
 
 
+def test_folders_of_images(tree):
+    root = tree(
+        "a/v.1/img_1.JPG",
+        "a/v.1/list.txt",
+        "a/v.2/1.png",
+        "a/v.2/deeper/2.jpeg",
+        "a/film.mp4/1.jpg",
+        "b/film.mp4",
+        "c/notes.txt",
+        "top.jpg",
+    )
+    (root / "d" / "nothing").mkdir(parents=True)
+    files = scan_folder(root, "raw folder", "make it", from_frames=True)
+    assert files.videos.to_pylist() == [
+        "a/film.mp4",
+        "a/v.1",
+        "a/v.2",
+        "a/v.2/deeper",
+        "d/nothing",
+    ]
+    assert files.stems.to_pylist() == ["film", "v.1", "v.2", "deeper", "nothing"]
+    assert files.lists == ("a/v.1/list.txt", "c/notes.txt")
+    assert files.others == ("top.jpg", "b/film.mp4")
+
+
+def test_a_folder_that_cannot_be_listed(tree, monkeypatch):
+    root = tree("a/x.mp4")
+
+    def forbid(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", forbid)
+    with pytest.raises(UserError, match=r"cannot list folder \S+: Permission denied; make it read"):
+        list(walk_files(root))
+
+
 @pytest.mark.parametrize(
     ("name", "state"), [("none", "does not exist"), ("file", "is not a folder")]
 )

@@ -115,3 +115,15 @@ def test_a_second_copy_of_the_lists_is_told(tree, annotations):
     root = tree("wave/wave_clip.avi", texts=made_lists())
     shutil.copytree(root / FOLDER, root / "old" / FOLDER)
     assert "old" in read(root).notes[0]
+
+
+def test_an_empty_list(tree):
+    with pytest.raises(UserError, match=r"kick_test_split1\.txt lists no clip"):
+        read(tree("a.avi", texts=made_lists(kick="")))
+
+
+def test_some_classes_still_in_their_archives(tree):
+    source = read(tree("climb/climb_clip.avi", "kick.rar", "wave.rar", texts=made_lists()))
+    assert (
+        "2 archives not unpacked, first kick.rar: `unrar x kick.rar` in its folder" in source.notes
+    )

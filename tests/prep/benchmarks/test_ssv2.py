@@ -90,6 +90,9 @@ def test_the_same_id_listed_twice_keeps_both_rows(tree):
         (made(test=[{"name": "1"}]), "no field 'id'"),
         (made(train={"a": 1}), "no field"),
         (made(test="text"), "holds no list"),
+        (made(validation=[1, 2]), "not a list of entries with an id each"),
+        (made(validation=[]), r"validation\.json lists no clip"),
+        ({"train.json": b"\xff\xfe"}, "^annotation file .*train.json is no UTF-8 text"),
         ({"train.json": "[{"}, r"train\.json: .*is it the official ssv2 list\?"),
         (made(labels={"Closing something": "6"}), "class 'Closing something' is not number 6"),
         (made(labels={"Closing something": "5"}), "holds no list of ssv2"),
@@ -98,3 +101,13 @@ def test_the_same_id_listed_twice_keeps_both_rows(tree):
 def test_wrong_lists(tree, texts, why):
     with pytest.raises(UserError, match=why):
         read(tree("3.webm", texts=texts))
+
+
+def test_parts_as_they_are_downloaded(tree):
+    root = tree(*(f"20bn-something-something-v2-{part:02d}" for part in range(20)))
+    with pytest.raises(UserError) as refusal:
+        read(root)
+    assert (
+        "20bn-something-something-v2-00 is not unpacked (one of 20 archives): run "
+        "`cat 20bn-something-something-v2-?? | tar xz` in its folder"
+    ) in str(refusal.value)

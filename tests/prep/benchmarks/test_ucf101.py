@@ -144,3 +144,28 @@ def test_class_index_alone_is_no_list(tree, annotations):
     index = (annotations / "ucf101/ucfTrainTestlist/classInd.txt").read_text(encoding="utf-8")
     with pytest.raises(UserError, match="no train or test list"):
         read(tree(EYE, texts={"classInd.txt": index}))
+
+
+def test_an_empty_list(tree):
+    with pytest.raises(UserError, match=r"trainlist02\.txt lists no clip: get them from https"):
+        read(tree(EYE, texts={**LISTS, "trainlist02.txt": ""}))
+
+
+def test_folders_of_frames(tree, rows):
+    """A folder stands in for the video of its name; what is of the other kind is told."""
+    frames = EYE.removesuffix(".avi")
+    root = tree(f"{frames}/img_00001.jpg", f"{frames}/flow_x_00001.jpg", "b.avi", texts=LISTS)
+    source = SOURCES["ucf101"](root, None, True)
+    assert source.from_frames
+    assert [row["file"] for row in rows(source).values()] == [frames]
+    assert source.unexpected == ()
+    assert "not used: videos, such as b.avi, go in without --from-frames" in source.notes
+    (root / EYE).touch()
+    notes = read(root).notes
+    assert any(note.startswith("not used: folders of images, such as UCF-101") for note in notes)
+
+
+def test_a_folder_that_is_one_clip(tree):
+    root = tree("img_00001.jpg", "img_00002.jpg", texts=LISTS)
+    with pytest.raises(UserError, match=r"images lie in it directly, .* name the folder above"):
+        SOURCES["ucf101"](root, None, True)
