@@ -9,6 +9,7 @@ from pathlib import Path
 
 from manifests.errors import UserError
 from prep.benchmarks import RawSource
+from prep.text import count
 from prep.video.framefolder import folder_bytes
 from prep.video.settings import EncodeSettings, Limits, fingerprint
 from shards.plan import ShardPlan, plan_shards, take_part
@@ -132,6 +133,6 @@ def check_rate(source: RawSource, settings: EncodeSettings) -> None:
     parts = len(source.clips) - min(source.clips[side].null_count for side in ("start", "end"))
     if parts:
         raise UserError(
-            f"{parts:,} clips of {source.benchmark} are parts of a video, told in seconds: say "
-            "with --fps how many frames of a second the folders hold"
+            f"seconds of a video are told for {count(parts, 'clip')} of {source.benchmark}: say with "
+            "--fps how many frames of a second the folders hold"
         )

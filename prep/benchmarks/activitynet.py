@@ -71,7 +71,7 @@ def list_activitynet(raw: FolderFiles, annotations: Path | None = None) -> Offic
     )
     columns = _columns(lists, classes)
     empty = pc.sum(pc.less_equal(columns.ends, columns.starts), min_count=0).as_py()
-    notes = [f"{empty} segments in {lists.path} are empty: no frame to cut"] if empty else []
+    notes = [f"empty segments in {lists.path}, no frame to cut: {empty:,}"] if empty else []
     return OfficialList(NAME, classes, columns, (*lists.notes(), *notes))
 
 

@@ -56,7 +56,7 @@ def folder_clips(
     return {clip.row: _outcome(clip, spans[clip.row], reader, choose) for clip in clips}
 
 
-def folder_bytes(folder: Path) -> int:
+def folder_bytes(folder: str | Path) -> int:
     """Bytes of all images of a folder."""
     with os.scandir(folder) as entries:
         images = [entry for entry in entries if is_image(entry.name) and entry.is_file()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import time
@@ -211,6 +212,46 @@ def test_every_layout(tmp_path, benchmark):
     assert refused(benchmark, root, tmp_path / "other").count("--from-frames") == 1
 
 
+SEGMENTS = [
+    (0.5, 1.5, "Archery"),
+    (1.5, 99.0, "Zumba"),  # past the end: the frames there are
+    (1.0, 1.0, "Zumba"),  # empty
+    (2.5, 3.0, "Archery"),  # begins behind the end
+    (0.5, 1.5, "Archery"),  # told twice
+]
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_segments_of_activitynet(tmp_path, framed):
+    """Two seconds of twelve frames each, several segments and classes in one video."""
+    root = tmp_path / "raw"
+    root.mkdir()
+    if framed:
+        write_frames(root / "v_-a", range(24))
+    else:
+        write_film(root / "v_-a.mp4", 24)
+    marks = [{"segment": [start, end], "label": label} for start, end, label in SEGMENTS]
+    database = {"-a": {"subset": "training", "annotations": marks}}
+    (root / "activity_net.v1-3.min.json").write_text(json.dumps({"database": database}))
+    more = ("--from-frames", "--fps", "12") if framed else ()
+    made = shard("activitynet", root, tmp_path / "out", "--max-reject-ratio", "1", *more)
+    assert made.code == 0
+    assert "no frame to cut: 1" in "".join(made.report["notes"])
+    stored = [
+        (row["name"], row["class_name"]) for row in made.tables["samples.parquet"].to_pylist()
+    ]
+    assert stored == [("-a_0", "Archery"), ("-a_1", "Zumba")]
+    store = ShardStore.open(made.folder)
+    assert numbers_in(store.read_frames(0, range(12))) == list(range(6, 18))
+    assert numbers_in(store.read_frames(1, range(6))) == list(range(18, 24))
+    rejects = made.tables["rejects.parquet"].to_pylist()
+    assert [(row["name"], row["reason"], row["detail"]) for row in rejects] == [
+        ("-a_2", "no-frame", "from 1 s to 1 s there is no time"),
+        ("-a_3", "no-frame", "no frame from 2.5 s to 3 s: the frames end at 2.00 s"),
+        ("-a_4", "listed-twice", "as row 0"),
+    ]
+
+
 def complete_hmdb51(lists: Path) -> None:
     """Lists of the other classes: a split is fifty-one files."""
     from manifests.classes import load_classes
@@ -233,7 +274,7 @@ def test_mistakes_are_one_line(raw, tmp_path):
     part = tmp_path / "part.csv"
     part.write_text(f"path,class,start,end\n{folder_of(0)},a,0.5,1\n{folder_of(1)},b,,\n")
     line = refused_words("shard", *words, "--annotations", part, "--from-frames")
-    assert "1 clips of custom are parts of a video" in line
+    assert "seconds of a video are told for 1 clip of custom" in line
     assert "--fps" in line
     (tmp_path / "films" / "a").mkdir(parents=True)
     (tmp_path / "films" / "a" / "1.mp4").touch()

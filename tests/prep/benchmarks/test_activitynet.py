@@ -55,7 +55,7 @@ def test_one_clip_for_each_segment(tree):
     assert [row["partition"] for row in rows] == ["train", "train", "test", "val"]
     assert [row["split_test"] for row in rows] == [False, False, True, False]
     assert [row["file"] for row in rows] == ["train/v_v_123456789.mp4"] * 2 + ["v_-abc.mkv", None]
-    assert source.notes == (f"1 segments in {source.root} are empty: no frame to cut",)
+    assert source.notes == (f"empty segments in {source.root}, no frame to cut: 1",)
 
 
 def test_ids_with_and_without_prefix(tree):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -168,20 +170,26 @@ def test_a_failing_disk_is_no_refusal(tmp_path, monkeypatch):
         outcome(folder)
 
 
-def exif(data: bytes, orientation: int) -> bytes:
-    """The JPEG with an orientation noted in it."""
+def oriented(data: bytes, orientation: int) -> bytes:
+    """The JPEG or PNG with an orientation noted in it."""
     tag = b"\x12\x01\x03\0\x01\0\0\0" + bytes([orientation, 0, 0, 0])
-    body = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + tag + bytes(4)
-    return data[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + data[2:]
+    exif = b"II*\0\x08\0\0\0\x01\0" + tag + bytes(4)
+    if data.startswith(b"\x89PNG"):
+        chunk = b"eXIf" + exif
+        chunk = struct.pack(">I", len(exif)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        return data[:33] + chunk + data[33:]
+    exif = b"Exif\0\0" + exif
+    return data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:]
 
 
+@pytest.mark.parametrize("kind", [".jpg", ".png"])
 @pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 1), (8, 3)])
-def test_a_noted_orientation_is_applied(tmp_path, orientation, turns):
+def test_a_noted_orientation_is_applied(tmp_path, orientation, turns, kind):
     (tmp_path / "v").mkdir()
     for number in range(4):
-        coded = np.ascontiguousarray(np.rot90(painted(number, 96, 64), turns))
-        data = simplejpeg.encode_jpeg(coded[..., None], 95, colorspace="GRAY")
-        (tmp_path / "v" / f"{number}.jpg").write_bytes(exif(data, orientation))
+        coded = np.ascontiguousarray(np.rot90(painted(number, *SIZE), turns))
+        data = cv2.imencode(kind, coded)[1].tobytes()
+        (tmp_path / "v" / f"{number}{kind}").write_bytes(oriented(data, orientation))
     found = stored(tmp_path / "v")
     assert numbers_in(found.frames) == [0, 1, 2, 3]
     assert (found.width, found.height) == SIZE
