@@ -133,6 +133,6 @@ def check_rate(source: RawSource, settings: EncodeSettings) -> None:
     parts = len(source.clips) - min(source.clips[side].null_count for side in ("start", "end"))
     if parts:
         raise UserError(
-            f"seconds of a video are told for {count(parts, 'clip')} of {source.benchmark}: say with "
-            "--fps how many frames of a second the folders hold"
+            f"seconds of a video are told for {count(parts, 'clip')} of {source.benchmark}: say "
+            "with --fps how many frames of a second the folders hold"
         )

@@ -13,7 +13,7 @@ from manifests.errors import UserError
 from prep.video import ffmpeg as ffmpeg_module
 from prep.video.ffmpeg import decode_command, ffmpeg_binary
 from prep.video.request import Request
-from prep.video.settings import EncodeSettings, Limits, fingerprint
+from prep.video.settings import EncodeSettings, Limits, chosen_decoder, fingerprint
 from tests.prep.video.films import write_film
 
 
@@ -26,6 +26,9 @@ from tests.prep.video.films import write_film
         ({"quality": 1}, "2 \\(best\\) to 31"),
         ({"quality": 32}, "2 \\(best\\) to 31"),
         ({"decoder": "gstreamer"}, "ffmpeg, decord, pyav"),
+        ({"fps": 25.0}, "say --from-frames"),
+        ({"decoder": "frames", "fps": 0.0}, "above 0"),
+        ({"decoder": "frames", "fps": float("nan")}, "above 0"),
     ],
 )
 def test_impossible_settings_are_named(values, words):
@@ -45,6 +48,27 @@ def test_what_is_meant_is_written_down_not_what_was_said():
     assert EncodeSettings(frames="all").as_json("ssv2")["frames"] == "all"
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        EncodeSettings(frames=40, short_side=128, quality=5, decoder="pyav"),
+        EncodeSettings(frames="all", decoder="frames"),
+        EncodeSettings(frames=9, decoder="frames", fps=29.97),
+    ],
+)
+def test_what_is_written_down_is_read_again(settings):
+    written = settings.as_json("ucf101")
+    assert EncodeSettings.from_json(written) == settings
+    assert ("fps" in written) == (settings.decoder == "frames")
+
+
+def test_a_decoder_of_videos_is_not_for_frames():
+    assert chosen_decoder("pyav", False) == "pyav"
+    assert chosen_decoder("ffmpeg", True) == "frames"
+    with pytest.raises(UserError, match="--decoder decord is for videos"):
+        chosen_decoder("decord", True)
+
+
 def test_fingerprints_differ_with_what_changes_the_bytes():
     settings = [
         EncodeSettings(),
@@ -52,6 +76,7 @@ def test_fingerprints_differ_with_what_changes_the_bytes():
         EncodeSettings(short_side=128),
         EncodeSettings(decoder="pyav"),
         EncodeSettings(decoder="decord"),
+        EncodeSettings(decoder="frames"),
     ]
     prints = [fingerprint(s) for s in settings]
     assert len(set(prints)) == len(prints)
