@@ -59,6 +59,7 @@ def read_activitynet(
         [(files, prefixed), (files, wanted.names)],
         wanted.class_ids,
         official.classes,
+        raw.root,
     )
     return raw_source(raw, official, found_files(raw, matches, wanted.of_row))
 

@@ -49,7 +49,7 @@ def read_hmdb51(
     official = list_hmdb51(raw, annotations)
     columns = official.columns
     matches = match_files(
-        raw.videos, [(raw.stems, columns.names)], columns.class_ids, official.classes
+        raw.videos, [(raw.stems, columns.names)], columns.class_ids, official.classes, raw.root
     )
     return raw_source(raw, official, found_files(raw, matches))
 

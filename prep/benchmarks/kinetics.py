@@ -68,6 +68,7 @@ def _read(benchmark: str, root: Path, annotations: Path | None, from_frames: boo
         [(padded_names(files), wanted.names), (files, ids_of_one_clip(wanted.names))],
         wanted.class_ids,
         official.classes,
+        raw.root,
     )
     return raw_source(raw, official, found_files(raw, matches, wanted.of_row))
 

@@ -164,12 +164,12 @@ def raw_source(raw: FolderFiles, official: OfficialList, found: Found) -> RawSou
         )
     if found.files.null_count == len(found.files):
         wanted = f", such as {columns.names[0]},"
-        there = f", such as {raw.videos[0]}" if len(raw.videos) else ""
+        first = f", such as {raw.videos[0]}" if len(raw.videos) else ""
         kind = "folders of images" if raw.from_frames else "videos"
         raise UserError(
             f"none of the {len(columns.rows)} clips of {benchmark}{wanted} is among the "
-            f"{len(raw.videos)} {kind} of {raw.root}{there}: {get_videos(benchmark)}, or name "
-            "another folder with --root"
+            f"{len(raw.videos)} {kind} of {raw.root}{first}{_instead(raw)}: "
+            f"{get_videos(benchmark)}, or name another folder with --root"
         )
     return RawSource(
         benchmark,

@@ -8,7 +8,8 @@
 
 A clip takes one file. Where several bear its name (two copies of a class folder, a file that was
 replaced), the order of preference is: a ``replacement`` folder, the folder of the clip's class, a
-folder that is no class (flat layouts), the folder of another class; then the order of the walk.
+folder that is no class (flat layouts), the folder of another class; then the order of the walk. One
+that is empty, as a copy that was broken off leaves them, goes last; only copies are looked at.
 What is not taken is returned, so that nothing in a folder goes unmentioned.
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -60,6 +62,7 @@ def match_files(
     keys: Sequence[tuple[pa.Array, pa.Array]],
     class_ids: np.ndarray,
     classes: ClassList,
+    root: Path,
 ) -> Matches:
     """Give each wanted name its file.
 
@@ -70,11 +73,13 @@ def match_files(
             this reading does not apply.
         class_ids: int (n_wanted,), -1 where unknown.
         classes: to tell the folders that are named after a class.
+        root: the raw folder.
     """
     wanted, reading = _wanted_of_files(keys)
     rank = _rank(paths, wanted, class_ids, classes)
     hits = np.flatnonzero(wanted >= 0)
-    order = hits[np.lexsort((hits, reading[hits], rank[hits], wanted[hits]))]
+    empty = _empty_copies(paths, wanted, root)
+    order = hits[np.lexsort((hits, reading[hits], rank[hits], empty[hits], wanted[hits]))]
     first = np.ones(len(order), bool)
     first[1:] = wanted[order][1:] != wanted[order][:-1]
     taken = order[first]
@@ -104,6 +109,23 @@ def _wanted_of_files(
         wanted[new] = positions[new]
         reading[new] = number
     return wanted, reading
+
+
+def _empty_copies(paths: pa.Array, wanted: np.ndarray, root: Path) -> np.ndarray:
+    """Which files are empty, looked at only where several bear the name of one clip."""
+    empty = np.zeros(len(paths), bool)
+    copied = np.bincount(wanted + 1)[wanted + 1] > 1
+    for place in np.flatnonzero(copied & (wanted >= 0)).tolist():
+        empty[place] = _is_empty(root / paths[place].as_py())
+    return empty
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a file holds no byte, or a folder of frames nothing; what cannot be read does not."""
+    try:
+        return not any(path.iterdir()) if path.is_dir() else path.stat().st_size == 0
+    except OSError:
+        return True
 
 
 def _rank(

@@ -40,7 +40,7 @@ def read_ssv2(root: Path, annotations: Path | None = None, from_frames: bool = F
     official = list_ssv2(raw, annotations)
     wanted = wanted_names(official.columns.names, official.columns.class_ids)
     matches = match_files(
-        raw.videos, [(raw.stems, wanted.names)], wanted.class_ids, official.classes
+        raw.videos, [(raw.stems, wanted.names)], wanted.class_ids, official.classes, raw.root
     )
     return raw_source(raw, official, found_files(raw, matches, wanted.of_row))
 

@@ -42,7 +42,7 @@ def read_toy(root: Path, annotations: Path | None = None, from_frames: bool = Fa
     official = list_toy(raw, annotations)
     columns = official.columns
     matches = match_files(
-        raw.videos, [(raw.stems, columns.names)], columns.class_ids, official.classes
+        raw.videos, [(raw.stems, columns.names)], columns.class_ids, official.classes, raw.root
     )
     return raw_source(raw, official, found_files(raw, matches))
 

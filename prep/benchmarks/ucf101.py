@@ -50,7 +50,9 @@ def read_ucf101(
     columns = official.columns
     wanted = pc.ascii_lower(columns.names)
     files = pc.ascii_lower(raw.stems)
-    matches = match_files(raw.videos, [(files, wanted)], columns.class_ids, official.classes)
+    matches = match_files(
+        raw.videos, [(files, wanted)], columns.class_ids, official.classes, raw.root
+    )
     return raw_source(raw, official, found_files(raw, matches))
 
 

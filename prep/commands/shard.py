@@ -220,7 +220,8 @@ class ShardReport:
 
     def _remarks(self) -> Iterator[str]:
         if unexpected := len(self.job.source.unexpected):
-            yield f"note: {count(unexpected, 'file')} of no listed clip, not used (see `prep scan`)"
+            files = count(unexpected, "file")
+            yield f"note: {files} not used, second copies or of no listed clip: see `prep scan`"
         yield from (f"note: {note}" for note in self.job.source.notes)
         if self.outcome.info is None:
             yield (

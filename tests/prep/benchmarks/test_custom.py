@@ -158,3 +158,18 @@ def test_an_empty_root(tree, tmp_path):
 def test_split_names_are_plain(text):
     assert _plain_split(text).replace("_", "a").isalnum()
     assert _plain_split(text).isascii()
+
+
+def test_folders_of_frames(tree, rows):
+    """Named as they are, or by the video they were taken from; a dot is part of a name."""
+    lines = "path,class\na.b/,x\nc.mp4,y\nd/e.f.MKV,x\n./g.h,y\nmissing,x\n"
+    root = tree("a.b/1.jpg", "c/1.png", "d/e.f/1.jpeg", "g.h/1.JPG", "i/1.jpg", "j.mp4")
+    (root / "list.csv").write_text(lines)
+    source = read(root, None, True)
+    files = {name: row["file"] for name, row in rows(source).items()}
+    assert files == {"a.b": "a.b", "c.mp4": "c", "d/e.f.MKV": "d/e.f", "g.h": "g.h"}
+    assert source.unexpected == ("i",)
+    with pytest.raises(
+        UserError, match=r"the 1 videos of .*images, such as a\.b/1\.jpg, go in with"
+    ):
+        read(root)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
@@ -17,7 +19,8 @@ CLASSES = class_list("custom", ["run", "kick_ball"])
 def match(paths, wanted, ids=None):
     files = pa.array(paths, pa.string())
     ids = np.array(ids if ids is not None else [-1] * len(wanted), np.int64)
-    return match_files(files, [(stems(files), pa.array(wanted, pa.string()))], ids, CLASSES)
+    keys = [(stems(files), pa.array(wanted, pa.string()))]
+    return match_files(files, keys, ids, CLASSES, Path("absent"))
 
 
 def test_order_of_preference():
@@ -46,7 +49,11 @@ def test_readings_are_tried_in_turn():
     names = pa.array(["x_1", "y_1"], pa.string())
     ids = pa.array(["x", None], pa.string())
     found = match_files(
-        files, [(stems(files), names), (stems(files), ids)], np.array([-1, -1]), CLASSES
+        files,
+        [(stems(files), names), (stems(files), ids)],
+        np.array([-1, -1]),
+        CLASSES,
+        Path("absent"),
     )
     assert found.files.to_pylist() == ["x_1.mp4", None]
     assert found.copies == ("x.mp4",)
@@ -82,3 +89,21 @@ def test_every_file_is_accounted_for(paths, wanted, data):
     )
     there = set(stem_of.values())
     assert [file is not None for file in files] == [name in there for name in wanted]
+
+
+def test_an_empty_copy_goes_last(tmp_path):
+    """A copy that was broken off leaves a file, or a folder of frames, without anything in it."""
+    paths = ["kick ball/a.mp4", "other/a.mp4", "replacement/a.mp4", "kick ball/b", "other/b"]
+    for path in (*paths[:3], "other/b/1.jpg"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / "kick ball/b").mkdir()
+    files = pa.array(paths, pa.string())
+    keys = [(stems(files), pa.array(["a", "b"], pa.string()))]
+
+    def taken() -> list[str]:
+        return match_files(files, keys, np.array([0, 0]), CLASSES, tmp_path).files.to_pylist()
+
+    assert taken() == ["replacement/a.mp4", "other/b"]
+    (tmp_path / "other/a.mp4").write_bytes(b"film")
+    assert taken() == ["other/a.mp4", "other/b"]
