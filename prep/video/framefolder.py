@@ -64,11 +64,21 @@ def folder_bytes(folder: str | Path) -> int:
 
 
 def _image_names(folder: Path) -> list[str]:
+    """Names of the images; those that are no UTF-8 cannot stand in a table and are left out."""
     try:
         with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if is_image(entry.name) and entry.is_file()]
+            names = [entry.name for entry in entries if is_image(entry.name) and entry.is_file()]
     except OSError as error:
         raise Refused("unreadable", _failure(folder, error)) from error
+    return [name for name in names if name.isascii() or _is_utf8(name)]
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _failure(path: Path, error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterable
@@ -135,6 +136,13 @@ def test_folders_without_frames(tmp_path):
     assert refusal(tmp_path / "bad").reason == "no-frame"
     folder = write_frames(tmp_path / "v", range(12))
     assert "the frames end at 1.00 s" in refusal(folder, start=5.0, end=9.0, fps=12.0).detail
+
+
+def test_names_that_are_no_utf8_are_no_frames(tmp_path):
+    folder = write_frames(tmp_path / "v", range(3), "bildfür_{:05d}.jpg")
+    with open(os.fsencode(folder) + b"/b\xff_00001.jpg", "wb"):  # noqa: PTH123
+        pass
+    assert numbers_in(stored(folder).frames) == [0, 1, 2]
 
 
 def test_images_of_different_sizes_are_refused(tmp_path):
