@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from manifests.errors import UserError
 from shards.atomic import atomic_write
 from shards.store import ShardStore
 from shards.subsets import Subset
@@ -49,14 +50,28 @@ class Exported:
 
 
 def export_list(store: ShardStore, subset: Subset, path: Path) -> Exported:
-    """Write both files, each whole or not at all; UserError when the disk refuses."""
+    """Write both files, each whole or not at all.
+
+    Raises UserError, before anything is written, when another file lies in either place, and when
+    the disk refuses.
+    """
     names = store.samples(["name"])["name"].combine_chunks()
     mine = names.take(pa.array(store.index_of(subset.rows))).to_pylist()
     text = list_text(subset.benchmark, mine, subset.labels(store))
     labels = path.with_name(f"{path.stem}_labels.csv")
-    atomic_write(path, text.encode())
-    atomic_write(labels, labels_text(subset.classes).encode())
+    contents = {labels: labels_text(subset.classes).encode(), path: text.encode()}
+    for file, content in contents.items():
+        _check_place(file, content)
+    for file, content in contents.items():
+        atomic_write(file, content)
     return Exported(path, labels, len(subset))
+
+
+def _check_place(file: Path, content: bytes) -> None:
+    if file.is_dir():
+        raise UserError(f"{file} is a folder: name the file that the list goes to")
+    if file.exists() and file.read_bytes() != content:
+        raise UserError(f"{file} is there and holds something else: name another file")
 
 
 def list_text(benchmark: str, names: list[str], labels: np.ndarray) -> str:

@@ -84,10 +84,10 @@ class ImportList:
         return ImportReport(name, found, against.told, kept, exported)
 
     def _without_shards(self, name: str) -> Against:
-        """Raw videos or an official list where one is named; else shards where there are some."""
+        """Raw videos where they are named; else shards where there are some, or a list alone."""
         folder = set_folder(name, self.shards)
-        if self.annotations is None and self.root is None and (folder / DATASET_JSON).exists():
-            return against_store(ShardStore.open(folder), None, None)
+        if self.root is None and (folder / DATASET_JSON).exists():
+            return against_store(ShardStore.open(folder), None, self.annotations)
         return against_raw(name, self.root, self.annotations)
 
 
