@@ -3,8 +3,8 @@
 What a line names is told by the folder in it, or by the official annotation of its clip; never by
 the number. The numbers are held against every numbering that lists are known to be written in, and
 the one that most lines follow is taken as theirs; a line that does not follow it is a *conflict*.
-A label file (--labels) takes the place of all of these. Where no known numbering explains half of
-the lines, the list may count in a way of its own, as halves drawn by somebody else do: each number
+A label file (--labels) takes the place of all of these. Where no known numbering explains most
+lines, the list may count in a way of its own, as halves drawn by somebody else do: each number
 then stands for the class that most of its lines are of. That is granted only where lines bear it
 out, see ``_is_numbering``; numbers that merely stand elsewhere contradict the names.
 """
@@ -72,13 +72,15 @@ def judge(
     agrees = _agrees(table, ids, truth)
     known = np.bincount(truth.lines, minlength=count) > 0
     name, candidates = best.name, best.names
-    if not given and 2 * int(agrees.sum()) < int(known.sum()):
+    if not given and 2 * int(agrees.sum()) <= int(known.sum()):
         own = _majority(ids, truth, len(classes))
         own_agrees = _agrees(own, ids, truth)
         if _is_numbering(own, own_agrees, known):
             table, agrees, name, candidates = own, own_agrees, OWN, _counted(own, classes)
         else:
-            name, candidates = f"none that is known; held against: {name}", ()
+            table = _table(numberings[0], classes, int(ids.max()))
+            agrees = _agrees(table, ids, truth)
+            name, candidates = f"none that is known, so held against: {numberings[0].name}", ()
     conflicts = known & ~agrees
     return Verdict(name, candidates, conflicts, _told(table, ids, truth, conflicts, classes))
 

@@ -37,13 +37,13 @@ from manifests.errors import UserError
 from prep.benchmarks.annotation import read_text
 from prep.benchmarks.folder import VIDEO_SUFFIXES
 from prep.benchmarks.layout import Ints
+from prep.labels import is_heading
 
 Form = Literal[
     "name id", "path,id", "name frames id", "names", "listing", "columns", "segments", "entries"
 ]
 
 _NUMBER_AT_END = re.compile(r"^(.*[^\s,])\s*([\s,])\s*(\d{1,9})$")
-_LABEL_HEADS = {"id,name", "name,id", "index,name", "action", "id,class"}
 _HEADING = re.compile(r"[A-Za-z_ ,;\t]+")
 _TIMES = ("youtube_id", "time_start", "time_end")
 
@@ -108,10 +108,10 @@ _Read = tuple[Form, Sequence[str], Ints | None, tuple[str, ...] | None]
 
 def _read(path: Path, text: str, lines: list[str]) -> _Read:
     head = lines[0].lower().replace(" ", "")
-    if head in _LABEL_HEADS:
+    if is_heading(lines[0]):
         raise _classes_only(path)
-    if lines[0][0] in "{[":
-        return _read_json(path, text)
+    if lines[0][0] in "{[" and (content := _json(path, text)) is not None:
+        return _read_json(path, content)
     if lines[0].endswith(":"):
         return "listing", _read_listing(lines), None, None
     if "," in head and {"video", "youtube_id"} & set(head.split(",")):
@@ -170,11 +170,17 @@ def _read_columns(path: Path, lines: list[str]) -> _Read:
     return "columns", paths, None, tuple(labels) or None
 
 
-def _read_json(path: Path, text: str) -> _Read:
+def _json(path: Path, text: str) -> Any:
+    """What JSON holds; None for lines that merely begin like it: names may begin with a bracket."""
     try:
-        content = json.loads(text)
+        return json.loads(text)
     except ValueError as error:
-        raise UserError(f"{path} is no JSON: {error}") from error
+        if path.suffix.lower() == ".json":
+            raise UserError(f"{path} is no JSON: {error}") from error
+        return None
+
+
+def _read_json(path: Path, content: Any) -> _Read:
     try:
         return _entries(content) if isinstance(content, list) else _segments(content)
     except (KeyError, TypeError, AttributeError) as error:

@@ -37,11 +37,12 @@ class ShowProtocols:
         if self.dataset is None:
             return ProtocolReport(protocol_rows())
         name = canonical(self.dataset)
+        if name in ("custom", "toy"):
+            raise UserError(
+                f"{name} is in no published protocol: leave out --dataset for the table"
+            )
         official = official_list(name, raw_folder(name, self.root), self.annotations)
-        sizes = protocol_sizes(official) if name not in ("custom", "toy") else {}
-        if not sizes:
-            raise UserError(f"{name} is in no published protocol: leave out --dataset for the list")
-        return SizeReport(name, sizes)
+        return SizeReport(name, protocol_sizes(official))
 
 
 @dataclass(frozen=True)
