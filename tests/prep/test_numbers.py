@@ -65,7 +65,7 @@ def test_numbers_of_the_swapped_label_file_contradict():
 
 @given(wrong=st.sets(st.integers(0, 152), max_size=60), seed=st.integers())
 def test_wrong_lines_are_the_conflicts(wrong, seed):
-    """Whatever lines have another number than the rest of their class, as long as most are right."""
+    """Whichever lines have another number than their class, as long as most are right."""
     draw = random.Random(seed)
     pairs = numbered(HMDB.names)
     draw.shuffle(pairs)

@@ -1,7 +1,7 @@
 """The report of `prep subset import` on every published file, held against a plain reading.
 
-The plain reading here shares nothing with the program: dictionaries of names, read from the official
-files line by line. It holds for whatever lists lie in the folder.
+The plain reading here shares nothing with the program: dictionaries of names, read from the
+official files line by line. It holds for whatever lists lie in the folder.
 """
 
 from __future__ import annotations
@@ -182,21 +182,24 @@ def test_folders_of_another_class_than_the_official_one(reports, published, anno
         assert told["misfiled"] == wrong, where
 
 
-def plain_conflicts(path: Path, where: str, known: dict[str, set[str]], names: dict[int, str]):
-    """Lines whose number stands for another class than the one they name, and lines that name one.
+def plain_truth(path: Path, benchmark: str, known: dict[str, set[str]]):
+    """Number of each line that names a class, and the squeezed names of that class.
 
-    A line names the class of its folder, else the official one of its clip.
+    It is the class of its folder, else the official one of its clip.
     """
-    benchmark = benchmark_of(where)
-    classes, wrong, told = load_classes(benchmark), 0, 0
+    find, found = cache(load_classes(benchmark).find), []
     for line, number in zip(plain_lines(path), plain_numbers(path), strict=True):
         folder = line.rpartition("/")[0].rpartition("/")[2]
-        mine = known.get(plain_name(line, benchmark), set())
-        if classes.find(folder) is not None:
-            mine = {squeeze(folder)}
-        told += bool(mine)
-        wrong += bool(mine) and squeeze(names.get(number, "")) not in mine
-    return wrong, told
+        named = {squeeze(folder)} if find(folder) is not None else None
+        mine = named or known.get(plain_name(line, benchmark))
+        if mine:
+            found.append((number, mine))
+    return found
+
+
+def plain_conflicts(truth: list[tuple[int, set[str]]], names: dict[int, str]) -> int:
+    says = {number: squeeze(name) for number, name in names.items()}
+    return sum(says.get(number) not in mine for number, mine in truth)
 
 
 def plain_numbers(path: Path) -> list[int]:
@@ -211,11 +214,9 @@ def test_conflicts_of_every_list(reports, published, annotations):
         if told["form"] in ("name id", "path,id", "name frames id"):
             classes = load_classes(benchmark_of(where))
             known = official_names(annotations, classes.benchmark)
-            counts = [
-                plain_conflicts(published / where, where, known, dict(enumerate(n.names, n.first)))
-                for n in list_numberings(classes)
-            ]
-            wrong, lines = min(counts)
+            truth = plain_truth(published / where, classes.benchmark, known)
+            names = (dict(enumerate(n.names, n.first)) for n in list_numberings(classes))
+            wrong, lines = min(plain_conflicts(truth, each) for each in names), len(truth)
             if lines and 2 * wrong < lines:
                 assert told["conflicts"] == wrong, where
                 seen += 1
@@ -285,7 +286,7 @@ def test_lists_against_their_own_label_files(published, annotations, path, label
     rows = csv.DictReader(labels.read_text("utf-8-sig").splitlines())
     names = {int(row["id"]): row["name"] for row in rows}
     known = official_names(annotations, "hmdb51")
-    expected, _ = plain_conflicts(file, f"hmdb/{path}", known, names)
+    expected = plain_conflicts(plain_truth(file, "hmdb51", known), names)
     told = report(file, "hmdb51", annotations / "hmdb51", "--labels", labels).json
     assert told["conflicts"] == expected
     assert sum(item["lines"] for item in told["contradictions"]) == expected
