@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,24 +38,26 @@ _SUFFIX = {
 
 
 @dataclass(frozen=True)
-class Exported:
-    """The files, and how many clips they list."""
+class Export:
+    """Two files to be written, the list and the labels, and how many clips they list."""
 
     list: Path
     labels: Path
     clips: int
+    contents: Mapping[Path, bytes]
+
+    def write(self) -> None:
+        """Write both, each whole or not at all; UserError when the disk refuses."""
+        for file, content in self.contents.items():
+            atomic_write(file, content)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {"list": str(self.list), "labels": str(self.labels), "clips": self.clips}
 
 
-def export_list(store: ShardStore, subset: Subset, path: Path) -> Exported:
-    """Write both files, each whole or not at all.
-
-    Raises UserError, before anything is written, when another file lies in either place, and when
-    the disk refuses.
-    """
+def prepare_export(store: ShardStore, subset: Subset, path: Path) -> Export:
+    """What is to be written; UserError when something else lies in either place."""
     names = store.samples(["name"])["name"].combine_chunks()
     mine = names.take(pa.array(store.index_of(subset.rows))).to_pylist()
     text = list_text(subset.benchmark, mine, subset.labels(store))
@@ -62,9 +65,7 @@ def export_list(store: ShardStore, subset: Subset, path: Path) -> Exported:
     contents = {labels: labels_text(subset.classes).encode(), path: text.encode()}
     for file, content in contents.items():
         _check_place(file, content)
-    for file, content in contents.items():
-        atomic_write(file, content)
-    return Exported(path, labels, len(subset))
+    return Export(path, labels, len(subset), contents)
 
 
 def _check_place(file: Path, content: bytes) -> None:

@@ -13,7 +13,7 @@ from manifests.errors import UserError
 from prep.benchmarks.layout import Bools
 from prep.catalogues import Against, against_raw, against_store
 from prep.commands.subset_draw import HASH_SHOWN, Anew, said
-from prep.export import Exported, export_list
+from prep.export import Export, prepare_export
 from prep.folders import SHARDS, set_folder
 from prep.importing import Comparison, compare, examples, folders_of, imported_subset
 from prep.published import read_published
@@ -79,9 +79,11 @@ class ImportList:
         against = against_store(store, self.root, self.annotations)
         found = compare(listed, against.copy, against.official, self.labels)
         subset = imported_subset(store, found, self.name or self.file.stem, against.copy.class_ids)
+        export = prepare_export(store, subset, self.export) if self.export else None
         kept = keep(store.folder, [subset], anew=self.anew)[0]
-        exported = export_list(store, subset, self.export) if self.export else None
-        return ImportReport(name, found, against.told, kept, exported)
+        if export:
+            export.write()
+        return ImportReport(name, found, against.told, kept, export)
 
     def _without_shards(self, name: str) -> Against:
         """Raw videos where they are named; else shards where there are some, or a list alone."""
@@ -99,7 +101,7 @@ class ImportReport:
     found: Comparison
     against: tuple[str, ...]
     kept: Kept | None = None
-    exported: Exported | None = None
+    exported: Export | None = None
 
     exit_code = 0
 
