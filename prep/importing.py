@@ -80,6 +80,7 @@ def compare(
     the list names classes instead of clips, or the label file is none.
     """
     classes, count = copy.classes, len(listed)
+    _check_numbers(listed, classes)
     in_copy = join(listed, copy)
     matched = in_copy.found(count)
     known, hits = copy, in_copy
@@ -146,6 +147,16 @@ def imported_subset(
     )
 
 
+def _check_numbers(listed: PublishedList, classes: ClassList) -> None:
+    """UserError for an official file of HMDB-51, whose numbers are flags: 1 train, 2 test."""
+    official = classes.benchmark == "hmdb51" and _HMDB_SPLIT.fullmatch(listed.file)
+    if official and listed.ids is not None and int(listed.ids.max()) <= 2:
+        raise UserError(
+            f"{listed.file} is an official split file of hmdb51, which tells train from test and "
+            "names no class: name its folder with --annotations, and draw with `prep subset`"
+        )
+
+
 # How clips are called whose list is not at hand: what is called otherwise is no list of clips.
 _CLIP_NAMES = {
     "ucf101": r"v_\w+_g\d+_c\d+",
@@ -155,6 +166,7 @@ _CLIP_NAMES = {
     "ssv2": r"\d+",
     "activitynet": r"(v_)?[\w-]{11}(_\d+)?",
 }
+_HMDB_SPLIT = re.compile(r".+_test_split[123]\.txt", re.IGNORECASE)
 _NUMBERED_NAME = re.compile(r"\d+[\s,]+(.+)")
 
 

@@ -181,10 +181,16 @@ def _json(path: Path, text: str) -> Any:
 
 
 def _read_json(path: Path, content: Any) -> _Read:
+    items = content if isinstance(content, list) else content.values()
+    if items and all(isinstance(item, str | int) for item in items):
+        raise _classes_only(path)
     try:
         return _entries(content) if isinstance(content, list) else _segments(content)
     except (KeyError, TypeError, AttributeError) as error:
-        raise _classes_only(path) from error
+        raise UserError(
+            f"{path} is no list of clips: its JSON is neither that of ActivityNet nor that of "
+            "Something-Something V2; name a published list"
+        ) from error
 
 
 def _segments(content: dict[str, Any]) -> _Read:

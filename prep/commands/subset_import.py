@@ -149,7 +149,13 @@ class ImportReport:
             "named on an earlier line already": found.repeated,
             "folder of another class than the official one, which is taken": found.misfiled,
         }
-        return [f"{count(number, 'line')}: {what}" for what, number in kinds.items() if number]
+        told = [f"{count(number, 'line')}: {what}" for what, number in kinds.items() if number]
+        if found.unknown.all():
+            told.append(
+                f"no line names a clip of {self.benchmark} that is known here: is the list of "
+                "another benchmark, or of a split whose official list is not there?"
+            )
+        return told
 
     def _written(self) -> list[str]:
         lines = []

@@ -90,11 +90,11 @@ class SizeReport:
         lines: list[tuple[str | int, ...]] = [("protocol", "set", "split", "classes", "clips")]
         for protocol, sizes in self.sizes.items():
             for size in sizes:
-                clips = "no list of this split" if size.clips is None else f"{size.clips:,}"
+                clips = "no list with labels" if size.clips is None else f"{size.clips:,}"
                 lines.append((protocol, size.what, size.split, size.classes, clips))
         return "\n".join(aligned(lines))
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for programs; ``clips`` is null where the split's list is absent."""
+        """The same for programs; ``clips`` is null without a labelled list of the split."""
         sizes = {name: [asdict(size) for size in found] for name, found in self.sizes.items()}
         return {"benchmark": self.benchmark, "protocols": sizes}

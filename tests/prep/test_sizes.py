@@ -77,6 +77,12 @@ def test_kinetics600_counts_clips_of_the_160_classes(annotations):
     assert counted("kinetics600", folder)["zero-shot"] == expected
 
 
+def test_a_test_list_without_labels_is_not_counted(annotations):
+    """The crawler publishes the names of the test clips alone."""
+    sizes = counted("kinetics600", annotations / "kinetics600" / "crawler")
+    assert [clips for _, clips in sizes["zero-shot"]] == [None] * 3
+
+
 def test_protocols_come_in_one_order(annotations):
     for name in ("hmdb51", "ucf101"):
         places = [PROTOCOLS.index(p) for p in counted(name, annotations / name)]
@@ -87,5 +93,5 @@ def test_text_and_what_has_none(annotations):
     text = said(
         "subset", "protocols", "--dataset", "ssv2", "--annotations", annotations / "ssv2"
     ).out
-    assert "no list of this split" in text and "24,777" in text
+    assert "no list with labels" in text and "24,777" in text
     assert "toy is in no published protocol" in refused("subset", "protocols", "--dataset", "toy")

@@ -182,6 +182,8 @@ def test_refusals_write_nothing(place, class_of):
     assert sorted(place.rglob("*")) == before
     missing = write(place, f"{next(iter(class_of))}.avi 0\n", "missing.txt")
     assert "shard its videos first" in line(missing, *words)
+    flags = place / "official" / "kick_test_split1.txt"
+    assert "is an official split file of hmdb51" in line(flags, *words)
     assert "lists classes of hmdb51" in line(write(place, "\n".join(HMDB.names)), *words)
     bare = write(place, f"{list(class_of)[1]}.avi\n", "bare.txt")
     labels = write(place, labels_text(HMDB.names), "labels.csv")
@@ -196,6 +198,17 @@ def test_a_report_needs_no_shards(place, class_of):
     assert (told["matched"], told["missing"]) == (len(class_of), 0)
     assert told["subset"] is None
     assert not (place / "shards").exists()
+
+
+def test_a_list_of_another_benchmark_is_a_report_with_a_question(place):
+    path = write(place, "v_Archery_g01_c01.avi 2\nv_Archery_g01_c02.avi 2\n")
+    told = imported(place, path, "--report-only").json
+    assert (told["matched"], told["missing"], told["unknown"]) == (0, 0, 2)
+    text = said("subset", "import", path, *_words(place), "--report-only").out
+    assert "is the list of another benchmark" in text
+    assert "is no list of clips" in refused(
+        "subset", "import", write(place, "# Read me\n\nTODO\n"), *_words(place), "--report-only"
+    )
 
 
 def test_a_report_without_the_official_list(place, class_of):
