@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,12 +79,16 @@ class ImportList:
         store = ShardStore.open(set_folder(name, self.shards))
         against = against_store(store, self.root, self.annotations)
         found = compare(listed, against.copy, against.official, self.labels)
-        subset = imported_subset(store, found, self.name or self.file.stem, against.copy.class_ids)
+        subset = imported_subset(store, found, self._name(), against.copy.class_ids)
         export = prepare_export(store, subset, self.export) if self.export else None
         kept = keep(store.folder, [subset], anew=self.anew)[0]
         if export:
             export.write()
         return ImportReport(name, found, against.told, kept, export)
+
+    def _name(self) -> str:
+        """The name given, else that of the file, with a dash for what no name may hold."""
+        return self.name or re.sub(r"[^A-Za-z0-9._]+|^[._]+", "-", self.file.stem).strip("-")
 
     def _without_shards(self, name: str) -> Against:
         """Raw videos where they are named; else shards where there are some, or a list alone."""

@@ -155,10 +155,17 @@ def test_another_list_of_the_same_name(place, class_of):
     imported(place, write(place, by_place(class_of, official())))
     other = write(place, by_place(class_of, official(HMDB.names[:3])))
     before = {p: p.read_bytes() for p in (place / "shards").rglob("*.json")}
-    assert "holds another draw" in refused("subset", "import", other, *_words(place))
+    line = refused("subset", "import", other, *_words(place))
+    assert "holds another list or other clips" in line and "--name" in line
     assert {p: p.read_bytes() for p in (place / "shards").rglob("*.json")} == before
     assert imported(place, other, "--name", "three").json["subset"]["name"] == "three"
     assert imported(place, other, "--anew").json["subset"]["name"] == "mine"
+
+
+@pytest.mark.parametrize("file", ["split 1 (copy).txt", "_split 1-(copy).csv"])
+def test_the_name_of_a_file_that_is_no_name(place, class_of, file):
+    told = imported(place, write(place, by_place(class_of, official()), file)).json
+    assert told["subset"]["name"] == "split-1-copy"
 
 
 def test_refusals_write_nothing(place, class_of):
