@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from shards.store import ShardStore
 from shards.subsets import Subset, load_subset
 from tests.prep.commands.said import Said, refused, said
 from tests.prep.lists import compared, hmdb_catalogue, hmdb_list, hmdb_shards, made_hmdb
+from train.data import training_subset
+from train.recipes.published import RECIPES, Choice
 
 HMDB = load_classes("hmdb51")
 EVERY = 5  # each fifth clip is missing
@@ -110,6 +113,20 @@ def test_a_list_of_a_half_has_the_candidates_of_that_half(place, class_of, half)
     subset = load_subset(store, "mine")
     assert subset.classes == order
     assert len(subset) == told["matched"]
+
+
+@pytest.mark.parametrize("task", ["few-shot", "base-novel"])
+def test_training_takes_an_imported_list(place, class_of, task):
+    """Its clips, under the classes and labels that the list has."""
+    order = published_lists("hmdb51")["base_list"] if task == "base-novel" else HMDB.names
+    numbers = {name: number for number, name in enumerate(order)}
+    imported(place, write(place, by_place(class_of, numbers)))
+    recipe = RECIPES[task](Choice("hmdb51"))
+    recipe = replace(recipe, protocol=replace(recipe.protocol, subset="mine"))
+    store = ShardStore.open(place / "shards" / "hmdb51")
+    taken = training_subset(recipe, store, save=False)
+    assert taken.classes == order
+    assert taken.hash == load_subset(store, "mine").hash
 
 
 def test_halves_of_ones_own(place, class_of):
