@@ -10,6 +10,7 @@ import numpy as np
 from manifests.errors import UserError
 from prep.benchmarks import SOURCES, OfficialList, RawSource, official_list
 from prep.benchmarks.folder import VIDEO_SUFFIXES, walk_files
+from prep.benchmarks.places import get_annotations
 from prep.folders import raw_folder
 from prep.joining import Catalogue
 from shards.store import ShardStore
@@ -54,6 +55,12 @@ def against_raw(name: str, root: Path | None, annotations: Path | None) -> Again
         there = np.asarray(source.clips["file"].is_valid())
         official = _source_catalogue(source)
         return Against(official.part(there), official, (f"the videos in {folder}", *source.notes))
+    if annotations is None and not folder.is_dir():
+        raise UserError(
+            f"nothing to hold the list against: no shards of {name} and no raw folder {folder}; "
+            f"name one with --root, or the official files with --annotations "
+            f"({get_annotations(name)})"
+        )
     listed = official_list(name, folder, annotations)
     told = f"the official list in {annotations or folder}, without any videos"
     return Against(official_catalogue(listed), None, (told, *_notes(listed)))

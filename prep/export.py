@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from manifests.errors import UserError
 from shards.atomic import atomic_write
 from shards.store import ShardStore
 from shards.subsets import Subset
@@ -36,27 +38,41 @@ _SUFFIX = {
 
 
 @dataclass(frozen=True)
-class Exported:
-    """The files, and how many clips they list."""
+class Export:
+    """Two files to be written, the list and the labels, and how many clips they list."""
 
     list: Path
     labels: Path
     clips: int
+    contents: Mapping[Path, bytes]
+
+    def write(self) -> None:
+        """Write both, each whole or not at all; UserError when the disk refuses."""
+        for file, content in self.contents.items():
+            atomic_write(file, content)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {"list": str(self.list), "labels": str(self.labels), "clips": self.clips}
 
 
-def export_list(store: ShardStore, subset: Subset, path: Path) -> Exported:
-    """Write both files, each whole or not at all; UserError when the disk refuses."""
+def prepare_export(store: ShardStore, subset: Subset, path: Path) -> Export:
+    """What is to be written; UserError when something else lies in either place."""
     names = store.samples(["name"])["name"].combine_chunks()
     mine = names.take(pa.array(store.index_of(subset.rows))).to_pylist()
     text = list_text(subset.benchmark, mine, subset.labels(store))
     labels = path.with_name(f"{path.stem}_labels.csv")
-    atomic_write(path, text.encode())
-    atomic_write(labels, labels_text(subset.classes).encode())
-    return Exported(path, labels, len(subset))
+    contents = {labels: labels_text(subset.classes).encode(), path: text.encode()}
+    for file, content in contents.items():
+        _check_place(file, content)
+    return Export(path, labels, len(subset), contents)
+
+
+def _check_place(file: Path, content: bytes) -> None:
+    if file.is_dir():
+        raise UserError(f"{file} is a folder: name the file that the list goes to")
+    if file.exists() and file.read_bytes() != content:
+        raise UserError(f"{file} is there and holds something else: name another file")
 
 
 def list_text(benchmark: str, names: list[str], labels: np.ndarray) -> str:

@@ -13,6 +13,7 @@ alone), the official list is what lines are matched with, and none is missing.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,6 +80,7 @@ def compare(
     the list names classes instead of clips, or the label file is none.
     """
     classes, count = copy.classes, len(listed)
+    _check_numbers(listed, classes)
     in_copy = join(listed, copy)
     matched = in_copy.found(count)
     known, hits = copy, in_copy
@@ -145,10 +147,48 @@ def imported_subset(
     )
 
 
+def _check_numbers(listed: PublishedList, classes: ClassList) -> None:
+    """UserError for an official file of HMDB-51, whose numbers are flags: 1 train, 2 test."""
+    official = classes.benchmark == "hmdb51" and _HMDB_SPLIT.fullmatch(listed.file)
+    if official and listed.ids is not None and int(listed.ids.max()) <= 2:
+        raise UserError(
+            f"{listed.file} is an official split file of hmdb51, which tells train from test and "
+            "names no class: name its folder with --annotations, and draw with `prep subset`"
+        )
+
+
+# How clips are called whose list is not at hand: what is called otherwise is no list of clips.
+_CLIP_NAMES = {
+    "ucf101": r"v_\w+_g\d+_c\d+",
+    "hmdb51": r".+_np\d_[a-z]+_[a-z]+_\d+",
+    "kinetics400": r"[\w-]{11}(_\d+_\d+)?",
+    "kinetics600": r"[\w-]{11}(_\d+_\d+)?",
+    "ssv2": r"\d+",
+    "activitynet": r"(v_)?[\w-]{11}(_\d+)?",
+}
+_HMDB_SPLIT = re.compile(r".+_test_split[123]\.txt", re.IGNORECASE)
+_NUMBERED_NAME = re.compile(r"\d+[\s,]+(.+)")
+
+
 def _check_clips(listed: PublishedList, classes: ClassList) -> None:
-    named = sum(classes.find(path) is not None for path in listed.paths)
-    if 2 * named > len(listed):
-        raise UserError(f"{listed.file} lists classes of {classes.benchmark}, not clips")
+    """UserError for a list of classes, and for what lists nothing, when no clip was found."""
+    numbered = (_NUMBERED_NAME.fullmatch(path) for path in listed.paths)
+    names = [m[1].strip('"') if m else p for m, p in zip(numbered, listed.paths, strict=True)]
+    if 2 * sum(classes.find(name) is not None for name in names) > len(listed):
+        raise UserError(
+            f"{listed.file} lists classes of {classes.benchmark}, not clips: name a list of clips, "
+            "and give this one with --labels if it says what the numbers of that list mean"
+        )
+    called = re.compile("|".join(_CLIP_NAMES.values()))
+    clips = (
+        not path.endswith(stem) or called.fullmatch(stem) or classes.find(folder) is not None
+        for stem, path, folder in zip(listed.stems, listed.paths, listed.folders, strict=True)
+    )
+    if 2 * sum(map(bool, clips)) < len(listed):
+        raise UserError(
+            f"{listed.file} is no list of clips: no line names one of {classes.benchmark}, first "
+            f"{listed.paths[0][:60]!r}; name a published list, one clip a line"
+        )
 
 
 def _truths(in_copy: Hits, copy: Catalogue, hits: Hits, known: Catalogue) -> Truth:

@@ -3,8 +3,10 @@
 What a line names is told by the folder in it, or by the official annotation of its clip; never by
 the number. The numbers are held against every numbering that lists are known to be written in, and
 the one that most lines follow is taken as theirs; a line that does not follow it is a *conflict*.
-A label file (--labels) takes the place of all of these. Where no known numbering explains half of
-the lines, each number stands for the class that most of its lines are of.
+A label file (--labels) takes the place of all of these. Where no known numbering explains most
+lines, the list may count in a way of its own, as halves drawn by somebody else do: each number
+then stands for the class that most of its lines are of. That is granted only where lines bear it
+out, see ``_is_numbering``; numbers that merely stand elsewhere contradict the names.
 """
 
 from __future__ import annotations
@@ -70,9 +72,15 @@ def judge(
     agrees = _agrees(table, ids, truth)
     known = np.bincount(truth.lines, minlength=count) > 0
     name, candidates = best.name, best.names
-    if not given and 2 * int(agrees.sum()) < int(known.sum()):
-        table = _majority(ids, truth, len(classes))
-        agrees, name, candidates = _agrees(table, ids, truth), OWN, ()
+    if not given and 2 * int(agrees.sum()) <= int(known.sum()):
+        own = _majority(ids, truth, len(classes))
+        own_agrees = _agrees(own, ids, truth)
+        if _is_numbering(own, own_agrees, known):
+            table, agrees, name, candidates = own, own_agrees, OWN, _counted(own, classes)
+        else:
+            table = _table(numberings[0], classes, int(ids.max()))
+            agrees = _agrees(table, ids, truth)
+            name, candidates = f"none that is known, so held against: {numberings[0].name}", ()
     conflicts = known & ~agrees
     return Verdict(name, candidates, conflicts, _told(table, ids, truth, conflicts, classes))
 
@@ -111,6 +119,29 @@ def _majority(ids: Ints, truth: Truth, classes: int) -> Ints:
     order = np.lexsort((pairs, counts))  # the commonest pair of a number is written last
     table[pairs[order] // classes] = pairs[order] % classes
     return table
+
+
+def _is_numbering(table: Ints, agrees: Bools, known: Bools) -> bool:
+    """Whether numbers that follow no known numbering are one of their own.
+
+    Each number is one class and no other number's, most lines agree, and there are two for each
+    number at least. Numbers that are the official ones of just these classes, each at another
+    class, are not: that is how public label files swap kick and kick_ball.
+    """
+    numbers = np.flatnonzero(table >= 0)
+    named = np.unique(table[numbers])
+    if len(named) < len(numbers) or np.array_equal(named, numbers):
+        return False
+    lines = int(agrees.sum())
+    return 2 * lines >= int(known.sum()) and lines >= 2 * len(numbers)
+
+
+def _counted(table: Ints, classes: ClassList) -> tuple[str, ...]:
+    """Class names of a numbering without gaps, from 0 or 1; none where it has some."""
+    numbers = np.flatnonzero(table >= 0)
+    if numbers[0] > 1 or len(numbers) != numbers[-1] - numbers[0] + 1:
+        return ()
+    return tuple(classes.names[number] for number in table[numbers].tolist())
 
 
 def _agrees(table: Ints, ids: Ints, truth: Truth) -> Bools:

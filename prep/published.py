@@ -10,11 +10,13 @@ names            ``jetskiing/TzTaHa6m1hw_000038_000048``             A5 (Efficie
 listing          ``val/situp:`` and file names below it              Open-VCLIP, as `ls -R` prints
 columns          a csv whose first line names a column ``video``,    BSN, official Kinetics lists
                  or ``youtube_id`` and its fellows
-segments         JSON, ``{"v_<id>": {"annotations": [...]}}``        BSN
+segments         JSON, ``{"v_<id>": {"annotations": [...]}}``        BSN, official ActivityNet
+entries          JSON, ``[{"id": "74225", "template": ...}, ...]``   official Something-Something V2
 ===============  ==================================================  ===============================
 
 Names may hold blanks and commas, so numbers are taken from the end of a line, and only where every
-line has them. What the numbers mean is not asked here.
+line has them; a first line of words alone is a heading. Line ends, a byte order mark, blanks at the
+end of a line and empty lines mean nothing. What the numbers mean is not asked here.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,11 +37,14 @@ from manifests.errors import UserError
 from prep.benchmarks.annotation import read_text
 from prep.benchmarks.folder import VIDEO_SUFFIXES
 from prep.benchmarks.layout import Ints
+from prep.labels import is_heading
 
-Form = Literal["name id", "path,id", "name frames id", "names", "listing", "columns", "segments"]
+Form = Literal[
+    "name id", "path,id", "name frames id", "names", "listing", "columns", "segments", "entries"
+]
 
 _NUMBER_AT_END = re.compile(r"^(.*[^\s,])\s*([\s,])\s*(\d{1,9})$")
-_LABEL_HEADS = {"id,name", "name,id", "index,name", "action", "id,class"}
+_HEADING = re.compile(r"[A-Za-z_ ,;\t]+")
 _TIMES = ("youtube_id", "time_start", "time_end")
 
 
@@ -60,23 +66,23 @@ class PublishedList:
     def __len__(self) -> int:
         return len(self.paths)
 
-    @property
+    @cached_property
     def stems(self) -> list[str]:
         """Names of the clips without folders and without the suffix of a video."""
-        return [_stem(path) for path in self.paths]
+        return [_stem(_parts(path)[-1]) for path in self.paths]
 
-    @property
+    @cached_property
     def folders(self) -> list[str]:
         """The folder just above each clip, "" where there is none."""
-        return [path.rstrip("/").rpartition("/")[0].rpartition("/")[2] for path in self.paths]
+        return [parts[-2] if len(parts := _parts(path)) > 1 else "" for path in self.paths]
 
 
 def read_published(path: Path) -> PublishedList:
     """Read a list; UserError when it is absent, empty, a list of classes or of no known form."""
     if not path.is_file():
         raise UserError(f"there is no list {path}: name the file of a published list")
-    text = read_text(path)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    text = _text(path)
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
     if not lines:
         raise UserError(f"{path} lists no clip: it is empty")
     form, paths, ids, classes = _read(path, text, lines)
@@ -87,15 +93,25 @@ def read_published(path: Path) -> PublishedList:
     )
 
 
+def _text(path: Path) -> str:
+    try:
+        text = read_text(path)
+    except UserError as error:
+        raise UserError(f"{path} is no list of clips: {error.__cause__}") from error
+    if "\0" in text:
+        raise UserError(f"{path} is no list of clips: it holds zero bytes, as no text does")
+    return text
+
+
 _Read = tuple[Form, Sequence[str], Ints | None, tuple[str, ...] | None]
 
 
 def _read(path: Path, text: str, lines: list[str]) -> _Read:
     head = lines[0].lower().replace(" ", "")
-    if head in _LABEL_HEADS:
+    if is_heading(lines[0]):
         raise _classes_only(path)
-    if lines[0][0] in "{[":
-        return _read_segments(path, text)
+    if lines[0][0] in "{[" and (content := _json(path, text)) is not None:
+        return _read_json(path, content)
     if lines[0].endswith(":"):
         return "listing", _read_listing(lines), None, None
     if "," in head and {"video", "youtube_id"} & set(head.split(",")):
@@ -106,6 +122,8 @@ def _read(path: Path, text: str, lines: list[str]) -> _Read:
 def _read_lines(path: Path, lines: list[str]) -> _Read:
     """Lines with one number, two or none at their ends; the last is the class."""
     last = [_NUMBER_AT_END.match(line) for line in lines]
+    if last[0] is None and _HEADING.fullmatch(lines[0]) and any(last):
+        lines, last = lines[1:], last[1:]
     bare = [number for number, match in enumerate(last, start=1) if match is None]
     if len(bare) * 2 >= len(lines):
         return "names", lines, None, None
@@ -116,7 +134,7 @@ def _read_lines(path: Path, lines: list[str]) -> _Read:
         )
     found = [match for match in last if match]
     ids = np.array([int(match[3]) for match in found], np.int64)
-    names = [match[1] for match in found]
+    names = [_unquoted(match[1]) for match in found]
     before = [_NUMBER_AT_END.match(name) for name in names]
     if all(before):
         return "name frames id", [match[1] for match in before if match], ids, None
@@ -146,30 +164,65 @@ def _read_columns(path: Path, lines: list[str]) -> _Read:
             paths = [f"{r[id_]}_{int(float(r[start])):06}_{int(float(r[end])):06}" for r in rows]
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{path} is no list of clips by columns: {error}") from error
-    label = names.get("label")
-    classes = tuple(row[label].strip() for row in rows) if label else None
-    return "columns", paths, None, classes
+    labels = [row[names["label"]].strip() for row in rows] if "label" in names else []
+    if labels and all(label.isdigit() for label in labels):
+        return "columns", paths, np.array(labels).astype(np.int64), None
+    return "columns", paths, None, tuple(labels) or None
 
 
-def _read_segments(path: Path, text: str) -> _Read:
+def _json(path: Path, text: str) -> Any:
+    """What JSON holds; None for lines that merely begin like it: names may begin with a bracket."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        if path.suffix.lower() == ".json":
+            raise UserError(f"{path} is no JSON: {error}") from error
+        return None
+
+
+def _read_json(path: Path, content: Any) -> _Read:
+    items = content if isinstance(content, list) else content.values()
+    if items and all(isinstance(item, str | int) for item in items):
+        raise _classes_only(path)
+    try:
+        return _entries(content) if isinstance(content, list) else _segments(content)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} is no list of clips: its JSON is neither that of ActivityNet nor that of "
+            "Something-Something V2; name a published list"
+        ) from error
+
+
+def _segments(content: dict[str, Any]) -> _Read:
     """Segments of untrimmed videos, called ``<video>_<k>`` as ActivityNet's clips are here."""
     paths, classes = [], []
-    try:
-        content = json.loads(text)
-        videos = content.get("database", content)
-        for video, entry in videos.items():
-            for number, item in enumerate(entry["annotations"]):
-                paths.append(f"{video}_{number}")
-                classes.append(str(item["label"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, json.JSONDecodeError):
-            raise UserError(f"{path} is no JSON: {error}") from error
-        raise _classes_only(path) from error
+    for video, entry in content.get("database", content).items():
+        for number, item in enumerate(entry["annotations"]):
+            paths.append(f"{video}_{number}")
+            classes.append(str(item["label"]))
     return "segments", paths, None, tuple(classes)
 
 
-def _stem(path: str) -> str:
-    name = path.rstrip("/").rpartition("/")[2]
+def _entries(content: list[dict[str, Any]]) -> _Read:
+    """Clips by id, with the template of their class where there is one."""
+    paths = [str(item["id"]) for item in content]
+    labelled = all("template" in item for item in content)
+    classes = tuple(item["template"] for item in content) if labelled else None
+    return "entries", paths, None, classes
+
+
+def _parts(path: str) -> list[str]:
+    """Folders and name of a path with slashes of either kind."""
+    return path.replace("\\", "/").rstrip("/").split("/")
+
+
+def _unquoted(name: str) -> str:
+    """A path as csv writers quote it, without the quotes."""
+    quoted = len(name) > 1 and name[0] == name[-1] == '"'
+    return name[1:-1].replace('""', '"') if quoted else name
+
+
+def _stem(name: str) -> str:
     base, dot, suffix = name.rpartition(".")
     return base if dot and f".{suffix.lower()}" in VIDEO_SUFFIXES else name
 

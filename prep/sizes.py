@@ -21,7 +21,7 @@ SHOTS = 16
 
 @dataclass(frozen=True)
 class Size:
-    """Clips of one side of a protocol; ``clips`` is None where the official list lacks a split."""
+    """Clips of one side of a protocol; ``clips`` is None where no label of the split is at hand."""
 
     what: str
     split: str
@@ -76,6 +76,8 @@ def _size(
     if member is None:
         return Size(what, split, len(names), None)
     labels = official.columns.class_ids[member]
+    if len(labels) and not (labels >= 0).any():  # the crawler's test lists
+        return Size(what, split, len(names), None)
     counts = np.bincount(labels[labels >= 0], minlength=len(official.classes))
     mine = counts[[official.classes.id_of(name) for name in names]]
     return Size(what, split, len(names), int((np.minimum(mine, shots) if shots else mine).sum()))

@@ -50,10 +50,15 @@ def _known(folder: Path, subset: Subset, anew: bool) -> bool:
     there = read_subset(folder, subset.name)
     if there.hash == subset.hash:
         return True
+    sizes = f"{len(there)} clips, hash {there.hash[:12]}; now {len(subset)}, {subset.hash[:12]}"
+    if subset.kind == "imported":
+        raise UserError(
+            f"{_file(folder, subset)} holds another list or other clips ({sizes}): give this one "
+            "a name of its own with --name, or put it in that place with --anew"
+        )
     raise UserError(
-        f"{_file(folder, subset)} holds another draw ({len(there)} clips, hash "
-        f"{there.hash[:12]}; now {len(subset)}, {subset.hash[:12]}): the set held other clips "
-        "then; keep that draw, or write the new one in its place with --anew"
+        f"{_file(folder, subset)} holds another draw ({sizes}): the set held other clips then; "
+        "keep that draw, or write the new one in its place with --anew"
     )
 
 

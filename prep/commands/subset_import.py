@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from manifests.errors import UserError
 from prep.benchmarks.layout import Bools
 from prep.catalogues import Against, against_raw, against_store
 from prep.commands.subset_draw import HASH_SHOWN, Anew, said
-from prep.export import Exported, export_list
+from prep.export import Export, prepare_export
 from prep.folders import SHARDS, set_folder
 from prep.importing import Comparison, compare, examples, folders_of, imported_subset
 from prep.published import read_published
@@ -78,16 +79,22 @@ class ImportList:
         store = ShardStore.open(set_folder(name, self.shards))
         against = against_store(store, self.root, self.annotations)
         found = compare(listed, against.copy, against.official, self.labels)
-        subset = imported_subset(store, found, self.name or self.file.stem, against.copy.class_ids)
+        subset = imported_subset(store, found, self._name(), against.copy.class_ids)
+        export = prepare_export(store, subset, self.export) if self.export else None
         kept = keep(store.folder, [subset], anew=self.anew)[0]
-        exported = export_list(store, subset, self.export) if self.export else None
-        return ImportReport(name, found, against.told, kept, exported)
+        if export:
+            export.write()
+        return ImportReport(name, found, against.told, kept, export)
+
+    def _name(self) -> str:
+        """The name given, else that of the file, with a dash for what no name may hold."""
+        return self.name or re.sub(r"[^A-Za-z0-9._]+|^[._]+", "-", self.file.stem).strip("-")
 
     def _without_shards(self, name: str) -> Against:
-        """Raw videos or an official list where one is named; else shards where there are some."""
+        """Raw videos where they are named; else shards where there are some, or a list alone."""
         folder = set_folder(name, self.shards)
-        if self.annotations is None and self.root is None and (folder / DATASET_JSON).exists():
-            return against_store(ShardStore.open(folder), None, None)
+        if self.root is None and (folder / DATASET_JSON).exists():
+            return against_store(ShardStore.open(folder), None, self.annotations)
         return against_raw(name, self.root, self.annotations)
 
 
@@ -99,7 +106,7 @@ class ImportReport:
     found: Comparison
     against: tuple[str, ...]
     kept: Kept | None = None
-    exported: Exported | None = None
+    exported: Export | None = None
 
     exit_code = 0
 
@@ -147,7 +154,13 @@ class ImportReport:
             "named on an earlier line already": found.repeated,
             "folder of another class than the official one, which is taken": found.misfiled,
         }
-        return [f"{count(number, 'line')}: {what}" for what, number in kinds.items() if number]
+        told = [f"{count(number, 'line')}: {what}" for what, number in kinds.items() if number]
+        if found.unknown.all():
+            told.append(
+                f"no line names a clip of {self.benchmark} that is known here: is the list of "
+                "another benchmark, or of a split whose official list is not there?"
+            )
+        return told
 
     def _written(self) -> list[str]:
         lines = []

@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from manifests.classes import canonical
 from prep.commands.subset_draw import HASH_SHOWN, said
-from prep.export import Exported, export_list
+from prep.export import Export, prepare_export
 from prep.folders import SHARDS, set_folder
 from prep.subsets import Listed, listed, redraw_fault
 from prep.text import aligned, count
@@ -133,7 +133,9 @@ class ExportSubset:
     def run(self) -> ExportReport:
         """Refused, in one line, when the file is damaged, of another dataset, or lacks clips."""
         store = ShardStore.open(set_folder(canonical(self.dataset), self.shards))
-        return ExportReport(self.name, export_list(store, load_subset(store, self.name), self.out))
+        export = prepare_export(store, load_subset(store, self.name), self.out)
+        export.write()
+        return ExportReport(self.name, export)
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class ExportReport:
     """Two files."""
 
     subset: str
-    written: Exported
+    written: Export
 
     exit_code = 0
 

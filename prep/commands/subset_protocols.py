@@ -37,11 +37,12 @@ class ShowProtocols:
         if self.dataset is None:
             return ProtocolReport(protocol_rows())
         name = canonical(self.dataset)
+        if name in ("custom", "toy"):
+            raise UserError(
+                f"{name} is in no published protocol: leave out --dataset for the table"
+            )
         official = official_list(name, raw_folder(name, self.root), self.annotations)
-        sizes = protocol_sizes(official) if name not in ("custom", "toy") else {}
-        if not sizes:
-            raise UserError(f"{name} is in no published protocol: leave out --dataset for the list")
-        return SizeReport(name, sizes)
+        return SizeReport(name, protocol_sizes(official))
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ class SizeReport:
         lines: list[tuple[str | int, ...]] = [("protocol", "set", "split", "classes", "clips")]
         for protocol, sizes in self.sizes.items():
             for size in sizes:
-                clips = "no list of this split" if size.clips is None else f"{size.clips:,}"
+                clips = "no list with labels" if size.clips is None else f"{size.clips:,}"
                 lines.append((protocol, size.what, size.split, size.classes, clips))
         return "\n".join(aligned(lines))
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for programs; ``clips`` is null where the split's list is absent."""
+        """The same for programs; ``clips`` is null without a labelled list of the split."""
         sizes = {name: [asdict(size) for size in found] for name, found in self.sizes.items()}
         return {"benchmark": self.benchmark, "protocols": sizes}

@@ -40,15 +40,23 @@ def named_shards(
         splits={name: np.array([name in members[i] for i in of]) for name in splits},
     )
     files = pa.array([f"{row}.avi" for row in rows], pa.string())
-    header = DatasetHeader(benchmark, classes.names, tuple(splits), {"frames": "all"})
+    return column_shards(shards, benchmark, columns, files)
+
+
+def column_shards(
+    shards: Path, benchmark: str, columns: ClipColumns, files: pa.Array
+) -> ShardStore:
+    """`<shards>/<benchmark>`: the clips of an official list that have a file, one frame each."""
+    classes = load_classes(benchmark)
+    header = DatasetHeader(benchmark, classes.names, tuple(columns.splits), {"frames": "all"})
     plan = plan_shards(clips_table(columns, files, classes), 500, header)
     frame = simplejpeg.encode_jpeg(
         np.zeros((SIDE, SIDE, 3), np.uint8), quality=90, colorsubsampling="420"
     )
     folder = shards / benchmark
     for shard in plan.shards:
-        task = plan.task(shard.name, dict.fromkeys(files.to_pylist(), 1000))
+        task = plan.task(shard.name, dict.fromkeys(files.drop_null().to_pylist(), 1000))
         made = [EncodedClip(clip, (frame,), (0,), 1, 25.0, SIDE, SIDE) for clip in task.clips]
         write_shard(folder, task, header, "test", made)
-    rebuild_tables(folder, Official(count, 0))
+    rebuild_tables(folder, Official(len(files), files.null_count))
     return ShardStore.open(folder)
