@@ -60,7 +60,7 @@ class ShardStore:
         self.rows: npt.NDArray[np.int64] = _column(frames, "row")
         self.labels: npt.NDArray[np.int32] = _column(frames, "class_id")
         self.source_frame_counts: npt.NDArray[np.int32] = _column(frames, "source_frame_count")
-        self.keys: pa.StringArray = frames["key"].combine_chunks()
+        self.keys: pa.StringArray = _mapped(frames, "key")
         self._shards: npt.NDArray[np.int32] = _column(frames, "shard")
         self._offsets: npt.NDArray[np.int64] = _column(frames, "offset")
         self.widths: npt.NDArray[np.int32] = _column(frames, "width")
@@ -236,14 +236,19 @@ def _table_error(path: Path, folder: Path) -> UserError:
     )
 
 
+def _mapped(table: pa.Table, name: str) -> pa.Array:
+    """A column as one array that still lies in the file: to combine chunks, even one, copies."""
+    column = table[name]
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def _column(table: pa.Table, name: str) -> npt.NDArray[Any]:
-    return np.asarray(table[name].combine_chunks())
+    return np.asarray(_mapped(table, name))
 
 
 def _list_values(table: pa.Table, name: str) -> npt.NDArray[np.uint32]:
-    column = table[name].combine_chunks()
-    return np.asarray(column.values)
+    return np.asarray(_mapped(table, name).values)
 
 
 def _list_ends(table: pa.Table, name: str) -> npt.NDArray[np.int32]:
-    return np.asarray(table[name].combine_chunks().offsets)
+    return np.asarray(_mapped(table, name).offsets)

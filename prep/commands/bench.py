@@ -19,6 +19,7 @@ from prep.bench.picture import drawn, shares
 from prep.bench.rounds import Median, measured
 from prep.bench.toy import toy_set
 from prep.bench.work import Work
+from prep.commands.bench_tables import TablesReport, bench_tables
 from prep.engines import usable_cores
 from prep.folders import SHARDS, raw_folder, set_folder
 from prep.training import trained
@@ -61,8 +62,18 @@ class Bench:
         ),
     ] = ""
 
-    def run(self) -> BenchReport:
+    tables: Annotated[
+        bool,
+        arg(help="instead: scan, plan, subsets and opening of made-up sets, without a video"),
+    ] = False
+    rows: Annotated[
+        tuple[int, ...], arg(metavar="N [N ...]", help="with --tables: clips of each made-up set")
+    ] = (10_000, 100_000, 1_000_000)
+
+    def run(self) -> BenchReport | TablesReport:
         """Measure every way that can be measured here; nothing stays but the picture."""
+        if self.tables:
+            return bench_tables(self.rows, self.rounds)
         threads = usable_cores() if self.threads is None else self.threads
         words = {"clips": self.clips, "batch": self.batch, "threads": threads}
         for word, value in {**words, "rounds": self.rounds}.items():
