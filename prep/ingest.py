@@ -42,6 +42,7 @@ from shards.records import (
     scan_records,
     sizes_on_disk,
 )
+from shards.schema import Reject
 from shards.tables import rebuild_tables
 
 MISSING = "missing.csv"
@@ -50,18 +51,27 @@ MISSING = "missing.csv"
 Engine = Callable[[Work[str], Iterable[ShardTask], int, Progress], Iterator[str]]
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A finished shard: clips stored, bytes of its tar, clips refused."""
+
+    clips: int
+    bytes: int
+    rejects: tuple[Reject, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What a run did: shards it made, clips it decoded for them, seconds that took.
 
-    ``records`` are those of the shards it answers for; ``info`` is None while parts are wanting.
+    ``finished`` are the shards it answers for by name; ``info`` is None while parts are wanting.
     ``wanting`` names shards that a run that only finishes the set found not made.
     """
 
     made: tuple[str, ...]
     clips: int
     seconds: float
-    records: Mapping[str, ShardRecord]
+    finished: Mapping[str, Finished]
     missing: pa.Table
     info: DatasetInfo | None
     wanting: tuple[str, ...] = ()
@@ -77,17 +87,23 @@ def ingest(job: ShardJob, workers: int, engine: Engine = run_local) -> Outcome:
     with hold_set(job.folder, shared=job.part is not None):
         remove_stale_temps(job.folder)
         remove_stale_temps(job.folder / SHARDS)
-        scan = scan_records(job.folder)
-        pending = compare(job, scan)
-        check_pending(job, scan, pending)
-        clear_away(job, scan, pending)
+        pending = _prepare(job)
         begun = time.monotonic()
         clips = make_shards(job, [item.shard for item in pending.make], workers, engine)
         seconds = time.monotonic() - begun
-        info, records, missing = finish(job)
+        info, finished, missing = finish(job)
     made = tuple(item.shard for item in pending.make)
-    mine = {name: record for name, record in records.items() if name in names}
+    mine = {name: shard for name, shard in finished.items() if name in names}
     return Outcome(made, clips, seconds, mine, missing, info)
+
+
+def _prepare(job: ShardJob) -> Pending:
+    """Find out what is to be made, and clear its place."""
+    scan = scan_records(job.folder)
+    pending = compare(job, scan)
+    check_pending(job, scan, pending)
+    clear_away(job, scan, pending)
+    return pending
 
 
 def finish_only(job: ShardJob) -> Outcome:
@@ -97,13 +113,18 @@ def finish_only(job: ShardJob) -> Outcome:
     none is made, or a record is damaged.
     """
     with hold_set(job.folder, shared=False):
-        scan = scan_records(job.folder)
-        pending = compare(job, scan)
-        other = tuple(item for item in pending.make if item.reason in ("plan", "fingerprint"))
-        check_pending(job, scan, Pending(other, pending.surplus))
-        info, records, missing = finish(job)
-    wanting = tuple(item.shard for item in pending.make)
-    return Outcome((), 0, 0.0, records, missing, info, wanting)
+        wanting = _wanting(job)
+        info, finished, missing = finish(job)
+    return Outcome((), 0, 0.0, finished, missing, info, wanting)
+
+
+def _wanting(job: ShardJob) -> tuple[str, ...]:
+    """Shards that are not made yet; UserError when those that are cannot be of this set."""
+    scan = scan_records(job.folder)
+    pending = compare(job, scan)
+    other = tuple(item for item in pending.make if item.reason in ("plan", "fingerprint"))
+    check_pending(job, scan, Pending(other, pending.surplus))
+    return tuple(item.shard for item in pending.make)
 
 
 def compare(job: ShardJob, scan: RecordScan) -> Pending:
@@ -168,21 +189,35 @@ def make_shards(
     return total
 
 
-def finish(job: ShardJob) -> tuple[DatasetInfo | None, Mapping[str, ShardRecord], pa.Table]:
-    """Write missing.csv and the tables when every shard is made; returns what they speak of."""
+def finish(job: ShardJob) -> tuple[DatasetInfo | None, Mapping[str, Finished], pa.Table]:
+    """Write missing.csv and the tables when every shard is made; returns what they speak of.
+
+    The records are read here and again for the tables: of a million clips they take as much memory
+    as everything else, so nobody keeps them.
+    """
     with hold_tables(job.folder):
-        scan = scan_records(job.folder)
-        source = still_missing(job.source, scan.records)
+        source, finished, whole = _take_stock(job)
         missing = source.clips.filter(pc.is_null(source.clips["file"]))
-        if job.part is not None and not complete(job, scan):
-            return None, scan.records, missing
+        if not whole:
+            return None, finished, missing
         if len(missing):
             write_missing(source, job.folder / MISSING)
         else:
             remove_file(job.folder / MISSING)
         official = Official(len(job.source.clips), len(missing))
         info = rebuild_tables(job.folder, official, allow_mixed=job.consent.allow_mixed)
-        return info, scan.records, missing
+        return info, finished, missing
+
+
+def _take_stock(job: ShardJob) -> tuple[RawSource, Mapping[str, Finished], bool]:
+    """Clips still missing, finished shards, and whether the tables are to be written."""
+    scan = scan_records(job.folder)
+    finished = {
+        name: Finished(len(record.clips), record.tar.bytes if record.tar else 0, record.rejects)
+        for name, record in scan.records.items()
+    }
+    whole = job.part is None or complete(job, scan)
+    return still_missing(job.source, scan.records), finished, whole
 
 
 def complete(job: ShardJob, scan: RecordScan) -> bool:

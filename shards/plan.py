@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -93,8 +94,8 @@ class ShardPlan:
 
     @cached_property
     def _files(self) -> list[str | None]:
-        files: list[str | None] = self.clips["file"].to_pylist()
-        return files
+        files = self.clips["file"].to_pylist()
+        return [None if file is None else sys.intern(file) for file in files]
 
 
 @dataclass(frozen=True)

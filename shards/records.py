@@ -21,8 +21,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +78,10 @@ class DatasetHeader:
     def from_json(cls, data: Mapping[str, Any]) -> DatasetHeader:
         """The header inside a record or dataset.json."""
         return cls(
-            data["benchmark"], tuple(data["classes"]), tuple(data["splits"]), data["settings"]
+            data["benchmark"],
+            tuple(map(sys.intern, data["classes"])),  # four thousand records name the same ones
+            tuple(data["splits"]),
+            data["settings"],
         )
 
 
@@ -129,9 +134,9 @@ class ShardRecord:
         )[1:]
         return _HASH_START + hashlib.sha256(body).hexdigest().encode() + b'",' + body
 
-    @property
+    @cached_property
     def sha256(self) -> str:
-        """Hash of everything the record says."""
+        """Hash of everything the record says; of a record that was read, the one it bears."""
         return self.to_bytes()[len(_HASH_START) :][:64].decode()
 
     def save(self, folder: Path) -> None:
@@ -190,13 +195,15 @@ def load_record(path: Path) -> ShardRecord:
     """
     data = path.read_bytes()
     body = data[_BODY_START:]
-    if data[:_BODY_START] != _HASH_START + hashlib.sha256(body).hexdigest().encode() + b'",':
+    found = hashlib.sha256(body).hexdigest()
+    if data[:_BODY_START] != _HASH_START + found.encode() + b'",':
         raise DamagedRecord(f"record {path} is damaged: `prep shard` makes this shard again")
     content = json.loads(b"{" + body)
     check_format(content, path)
     record = _from_json(content)
     if record.shard != path.stem:
         raise DamagedRecord(f"record {path} is that of {record.shard}: `prep shard` mends it")
+    vars(record)["sha256"] = found  # to hash a million clips again takes seconds
     return record
 
 
@@ -218,7 +225,8 @@ def sizes_on_disk(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in wanted}
 
 
-def record_schema(splits: Iterable[str]) -> pa.Schema:
+@cache
+def record_schema(splits: tuple[str, ...]) -> pa.Schema:
     """Columns of ``ShardRecord.clips`` for a set with these official splits."""
     lists = pa.list_(pa.uint32())
     return pa.schema(
@@ -264,7 +272,7 @@ def _from_json(content: dict[str, Any]) -> ShardRecord:
         idx=FileHash(**content["idx"]) if content["idx"] else None,
         clips=pa.Table.from_arrays(arrays, schema=record_schema(header.splits)),
         rejects=tuple(Reject(**reject) for reject in content["rejects"]),
-        inputs=content["inputs"],
+        inputs={sys.intern(file): size for file, size in content["inputs"].items()},
     )
 
 

@@ -57,11 +57,14 @@ def rebuild_tables(
     scan = scan_records(folder)
     records = list(scan.records.values())
     header = _common_header(folder, scan, allow_mixed=allow_mixed)
-    samples = _by_row(pa.concat_tables([_with_shard(r) for r in records]))
     rejects = _reject_table(records)
-    _check_rows(folder, samples, rejects)
     identity = scan.identity
+    fingerprints = tuple(sorted({record.fingerprint for record in records}))
     shards = tuple(StoredShard(r.shard, r.tar.bytes, len(r.clips)) for r in records if r.tar)
+    columns = _columns(records)
+    del scan, records  # so that each column is let go as soon as it is sorted
+    samples = _by_row(columns)
+    _check_rows(folder, samples, rejects)
     tables = {
         SAMPLES: _write_parquet(folder / SAMPLES, samples.drop_columns(FRAME_FIELDS), identity),
         REJECTS: _write_parquet(folder / REJECTS, rejects, identity),
@@ -70,7 +73,7 @@ def rebuild_tables(
     info = DatasetInfo(
         header=header,
         identity=identity,
-        fingerprints=tuple(sorted({record.fingerprint for record in records})),
+        fingerprints=fingerprints,
         official=official or _known_official(folder),
         counts=_counts(samples, rejects, shards, header),
         shards=shards,
@@ -108,21 +111,26 @@ def _common_header(folder: Path, scan: RecordScan, *, allow_mixed: bool) -> Data
     return first.header
 
 
-def _with_shard(record: ShardRecord) -> pa.Table:
-    names = pa.array([record.shard] * len(record.clips), pa.string())
-    return record.clips.append_column("shard", names)
+def _columns(records: list[ShardRecord]) -> dict[str, pa.ChunkedArray]:
+    """The clips of all records, and the names of their shards, by column."""
+    table = pa.concat_tables([record.clips for record in records])
+    names = [pa.array([record.shard] * len(record.clips), pa.string()) for record in records]
+    table = table.append_column("shard", pa.chunked_array(names, pa.string()))
+    return dict(zip(table.column_names, table.columns, strict=True))
 
 
-def _by_row(table: pa.Table) -> pa.Table:
-    order = np.argsort(np.asarray(table["row"]), kind="stable")
-    return table.take(pa.array(order)).combine_chunks()
+def _by_row(columns: dict[str, pa.ChunkedArray]) -> pa.Table:
+    """The columns in order of official row; they are taken out of the dict one by one."""
+    order = pa.array(np.argsort(np.asarray(columns["row"]), kind="stable"))
+    ordered = {name: columns.pop(name).take(order) for name in list(columns)}
+    return pa.table(ordered).combine_chunks()
 
 
 def _reject_table(records: list[ShardRecord]) -> pa.Table:
     fields = {name: pa.string() for name in Reject.__dataclass_fields__} | {"row": pa.int64()}
     rows = [asdict(reject) | {"shard": r.shard} for r in records for reject in r.rejects]
     schema = pa.schema([*fields.items(), ("shard", pa.string())])
-    return _by_row(pa.Table.from_pylist(rows, schema=schema))
+    return pa.Table.from_pylist(rows, schema=schema).sort_by("row").combine_chunks()
 
 
 def _check_rows(folder: Path, samples: pa.Table, rejects: pa.Table) -> None:

@@ -156,13 +156,13 @@ class ShardReport:
     @property
     def stored(self) -> int:
         """Clips stored."""
-        return sum(len(record.clips) for record in self.outcome.records.values())
+        return sum(shard.clips for shard in self.outcome.finished.values())
 
     @property
     def rejects(self) -> Mapping[str, int]:
         """Clips refused, by reason, the most frequent first."""
-        records = self.outcome.records.values()
-        reasons = Counter(reject.reason for record in records for reject in record.rejects)
+        shards = self.outcome.finished.values()
+        reasons = Counter(reject.reason for shard in shards for reject in shard.rejects)
         return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
 
     @property
@@ -180,7 +180,7 @@ class ShardReport:
     @property
     def bytes(self) -> int:
         """Bytes of the tars."""
-        return sum(record.tar.bytes for record in self.outcome.records.values() if record.tar)
+        return sum(shard.bytes for shard in self.outcome.finished.values())
 
     @property
     def reject_ratio(self) -> float:
@@ -225,7 +225,7 @@ class ShardReport:
         yield from (f"note: {note}" for note in self.job.source.notes)
         if self.outcome.info is None:
             yield (
-                f"the set is not complete: {len(self.outcome.records):,} of "
+                f"the set is not complete: {len(self.outcome.finished):,} of "
                 f"{count(len(self.job.plan.shards), 'shard')} are of this part; the part that ends "
                 "last writes the tables, as does a run without --part"
             )
@@ -280,7 +280,7 @@ class ShardReport:
 
     @property
     def _reused(self) -> int:
-        return len(set(self.outcome.records) - set(self.outcome.made))
+        return len(set(self.outcome.finished) - set(self.outcome.made))
 
     def _mb_per_clip(self) -> float:
         return self.bytes / 1e6 / max(1, self.stored)
