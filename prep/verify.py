@@ -6,6 +6,8 @@
           |                                                      leave the interpreter's lock)
     the set            shards that dataset.json counts and that are gone; its classes; its tables
           |
+    subsets            files, clips and classes, see shards/verify_subsets.py
+          |
     notes              equal clips in train and test; what of the official list is not there
 
 Faults make a set unfit, notes do not.
@@ -35,6 +37,7 @@ from shards.verify import (
     shard_names,
     table_faults,
 )
+from shards.verify_subsets import stored_clips, subset_faults
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +88,12 @@ def check_set(
     # Without all records their identity is unknown; the tables must still agree among themselves.
     some_unread = len(scan.records) < len(checks)
     identity = info.identity if info and some_unread else scan.identity
-    faults = [*_lost_shards(info, checks), *_class_faults(scan), *table_faults(folder, identity)]
+    faults = [
+        *_lost_shards(info, checks),
+        *_class_faults(scan),
+        *table_faults(folder, identity),
+        *_subset_faults(folder, info, scan, some_unread),
+    ]
     return Findings(
         folder, checks, tuple(faults), tuple(same_content(scan.records)), tuple(_notes(info))
     )
@@ -149,6 +157,16 @@ def _class_faults(scan: RecordScan) -> Iterator[Fault]:
             header_classes(record.header)
         except UserError as error:
             yield Fault(f"{SHARDS}/{name}.json", str(error), "by hand")
+
+
+def _subset_faults(
+    folder: Path, info: DatasetInfo | None, scan: RecordScan, some_unread: bool
+) -> Iterator[Fault]:
+    first = next(iter(scan.records.values()), None)
+    header = first.header if first else info.header if info else None
+    if header is not None:
+        clips = None if some_unread else stored_clips(scan.records.values())
+        yield from subset_faults(folder, header.benchmark, clips)
 
 
 def _notes(info: DatasetInfo | None) -> Iterator[str]:

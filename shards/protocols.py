@@ -11,14 +11,15 @@
 
 What is drawn is drawn by ``few_shot``; the rest are whole splits, or those clips of a split whose
 classes are candidates. `prep subset` writes these subsets, and training makes the very same.
-``redraw`` makes any of them again from what its file says.
+``redraw`` makes any of them again from what its file says, ``drawn_as`` from its name alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ from shards.store import ShardStore
 from shards.subsets import Subset, few_shot, few_shot_name, split_subset
 
 Half = Literal["base", "novel", ""]
+_HALVES: dict[str, Half] = {half: half for half in get_args(Half)}
 
 
 def drawn(
@@ -162,3 +164,24 @@ def redraw(store: ShardStore, subset: Subset) -> Subset | None:
     """
     again = _AGAIN.get(subset.kind)
     return again(store, subset) if again else None
+
+
+def drawn_as(store: ShardStore, name: str) -> Subset | None:
+    """Make the subset that goes by a name; None when no protocol gives that name.
+
+    Raises UserError when it cannot be made from this store.
+    """
+    if draw := re.fullmatch(r"(?:(base|novel)-)?few-shot-(.+)-(\d+)-seed(\d+)", name):
+        half, split, shots, seed = draw.groups()
+        return drawn(
+            store, int(shots), int(seed), _HALVES[half or ""], split=split, allow_fewer=True
+        )
+    if name in store.info.splits:
+        return split_subset(store, name)
+    split, _, half = name.rpartition("-")
+    if split in store.info.splits and half in _HALVES:
+        return half_of(split_subset(store, split), store, _HALVES[half])
+    if re.fullmatch(r".+-zero-shot-\d", name):
+        tests = zero_shot_tests(store).values()
+        return next((subset for subset in tests if subset.name == name), None)
+    return None

@@ -85,10 +85,14 @@ class Subset:
 
     def save(self, store_folder: Path) -> Path:
         """Write the subset beside the shards; returns the file."""
-        path = _subset_file(store_folder, self.name)
-        text = json.dumps({**self._content(), "hash": self.hash}, separators=(",", ":"))
-        atomic_write(path, text.encode("ascii") + b"\n")
+        path = subset_file(store_folder, self.name)
+        atomic_write(path, self.to_bytes())
         return path
+
+    def to_bytes(self) -> bytes:
+        """The file as it is written; equal subsets give equal bytes, and the hash comes last."""
+        text = json.dumps({**self._content(), "hash": self.hash}, separators=(",", ":"))
+        return text.encode("ascii") + b"\n"
 
     def _content(self) -> dict[str, Any]:
         return {
@@ -168,7 +172,7 @@ def load_subset(store: ShardStore, name: str) -> Subset:
 
 def read_subset(store_folder: Path, name: str) -> Subset:
     """Read a subset's file as it is; UserError when it is absent, damaged or of another version."""
-    path = _subset_file(store_folder, name)
+    path = subset_file(store_folder, name)
     try:
         content = json.loads(path.read_bytes())
         check_format(content, path)
@@ -246,7 +250,8 @@ def _check_benchmark(subset: Subset, store: ShardStore) -> None:
         )
 
 
-def _subset_file(store_folder: Path, name: str) -> Path:
+def subset_file(store_folder: Path, name: str) -> Path:
+    """Place of a subset's file; UserError when that is no name for one."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"{name!r} is no name for a subset: letters, digits, dot, dash, underscore")
     return store_folder / SUBSETS / f"{name}.json"

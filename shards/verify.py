@@ -7,6 +7,7 @@
     idx      length, sha256                      -> written anew from a whole tar
     tables   hashes in dataset.json, identity    -> rebuilt from the records
     frames   a sample of them, or all, decoded
+subsets  see verify_subsets.py
 
 Nothing is changed here: ``faults`` says what is wrong, ``mend_index`` and ``tables.rebuild_tables``
 mend what needs no video, and ``prep shard`` makes the shards again whose records are taken away.
@@ -40,7 +41,7 @@ from shards.records import (
 )
 from shards.writer import index_text
 
-Mend = Literal["shard", "index", "tables", "by hand"]
+Mend = Literal["shard", "index", "tables", "subset", "by hand"]
 Decode = Literal["none", "sample", "all"]
 FrameCheck = Callable[[bytes, int, int], str | None]
 
@@ -120,7 +121,7 @@ def table_faults(folder: Path, identity: str) -> tuple[Fault, ...]:
     if info.identity != identity:
         faults.append(Fault(DATASET_JSON, "is of another state of the records", "tables"))
     for name, expected in info.tables.items():
-        found = _hash(folder / name)
+        found = file_hash(folder / name)
         if found != expected:
             faults.append(Fault(name, _difference(found, expected), "tables"))
     return tuple(faults)
@@ -173,7 +174,7 @@ def _trains_and_tests(one: frozenset[str], other: frozenset[str]) -> bool:
 
 def _tar_faults(folder: Path, record: ShardRecord) -> Iterator[Fault]:
     path = shard_file(folder, record.shard, "tar")
-    found = _hash(path)
+    found = file_hash(path)
     if found == record.tar:
         return
     yield Fault(_place(folder, path), _difference(found, record.tar), "shard")
@@ -200,7 +201,7 @@ def _bad_frames(fd: int, clips: pa.Table, position: int) -> list[int]:
 
 def _index_faults(folder: Path, record: ShardRecord) -> Iterator[Fault]:
     path = shard_file(folder, record.shard, "idx")
-    found = _hash(path)
+    found = file_hash(path)
     if found != record.idx:
         yield Fault(_place(folder, path), _difference(found, record.idx), "index")
 
@@ -246,7 +247,8 @@ def _frame_numbers(clips: pa.Table, position: int) -> dict[str, npt.NDArray[np.u
     }
 
 
-def _hash(path: Path) -> FileHash | None:
+def file_hash(path: Path) -> FileHash | None:
+    """Length and sha256 of a file, None when it is not there."""
     digest, size = hashlib.sha256(), 0
     try:
         with path.open("rb") as file:

@@ -23,6 +23,7 @@ _MENDS = {
     "shard": "make the shard again (--repair, or `prep shard`)",
     "index": "write the index anew (--repair)",
     "tables": "rebuild the tables (--repair)",
+    "subset": "draw the subset again (--repair, or `prep subset`)",
     "by hand": "see for yourself",
 }
 _SHOWN_PAIRS = 5

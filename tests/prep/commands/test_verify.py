@@ -41,9 +41,16 @@ def made(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def toy(calm, tmp_path: Path) -> Path:
-    """The set that `prep shard` made of the rendered toy videos, to be damaged."""
+    """The set that `prep shard` made of the rendered toy videos, with subsets, to be damaged."""
     assert calm.code == 0
-    return Path(shutil.copytree(calm.folder, tmp_path / "toy"))
+    folder = Path(shutil.copytree(calm.folder, tmp_path / "toy"))
+    words = ("--dataset", "toy", "--shards", tmp_path)
+    fewer = (*words, "--allow-fewer")
+    assert said("subset", "few-shot", *fewer, "--shots", 2).code == 0
+    assert said("subset", "base-novel", *fewer, "--shots", 2, "--seeds", 1).code == 0
+    assert said("subset", "zero-shot", *words).code == 0
+    assert said("subset", "full", *words).code == 0
+    return folder
 
 
 def test_a_whole_set(made):
@@ -71,8 +78,12 @@ def test_how_many_jpegs_are_decoded(made, decode, share):
 
 def test_random_single_byte_faults_are_found_by_the_command(made, tmp_path):
     rng = np.random.default_rng(11)
+    words = ("--dataset", "custom", "--shards", made.parent, "--split", "train1")
+    assert said("subset", "few-shot", *words, "--shots", 2).code == 0
     files = sorted(_files(made))
-    for number in range(12):
+    assert {path.rpartition(".")[2] for path in files} == {"tar", "idx", "json", "parquet", "arrow"}
+    assert "subsets/few-shot-train1-2-seed1.json" in files
+    for number in range(100):
         copy = Path(shutil.copytree(made, tmp_path / f"{number}" / "custom"))
         victim = copy / files[rng.integers(len(files))]
         data = bytearray(victim.read_bytes())
@@ -88,7 +99,8 @@ def _flip(path: Path, place: int = -1) -> str:
     data = bytearray(path.read_bytes())
     data[len(data) // 2 if place < 0 else place] ^= 1
     path.write_bytes(data)
-    return f"{path.parent.name}/{path.name}" if path.parent.name == "shards" else path.name
+    inside = path.parent.name in ("shards", "subsets")
+    return f"{path.parent.name}/{path.name}" if inside else path.name
 
 
 def _byte_of_a_tar(folder: Path) -> set[str]:
@@ -148,6 +160,24 @@ def _face(folder: Path) -> set[str]:
     return {_flip(folder / "dataset.json")}
 
 
+def _byte_of_a_subset(folder: Path) -> set[str]:
+    return {_flip(folder / "subsets" / "few-shot-train-2-seed1.json")}
+
+
+def _subsets(folder: Path) -> set[str]:
+    """A byte of each: of the draws, the halves, the whole splits."""
+    return {_flip(path) for path in (folder / "subsets").glob("*.json")}
+
+
+def _subset_and_tables(folder: Path) -> set[str]:
+    return _subsets(folder) | _tables(folder) | _byte_of_a_tar(folder)
+
+
+def _renamed(folder: Path) -> set[str]:
+    shard_file(folder, "val-00000", "tar").rename(shard_file(folder, "val-00007", "tar"))
+    return {"shards/val-00000.tar", "shards/val-00007.json"}
+
+
 def _much(folder: Path) -> set[str]:
     return _no_index(folder) | _cut_tar(folder) | _lost_shard(folder) | _damaged_record(folder)
 
@@ -163,6 +193,10 @@ DAMAGES = (
     _lost_shard,
     _tables,
     _face,
+    _renamed,
+    _byte_of_a_subset,
+    _subsets,
+    _subset_and_tables,
     _much,
 )
 
@@ -253,6 +287,15 @@ def test_a_set_of_other_settings_is_mended_with_those(toy_root, tmp_path):
     assert found.json["not_done"] == []
     assert found.code == 0
     assert _files(made.folder) == before
+
+
+def test_a_renamed_tar_gets_its_name_back_without_a_video(toy):
+    before = _files(toy)
+    _renamed(toy)
+    shard_file(toy, "train-00001", "idx").rename(shard_file(toy, "train-00099", "idx"))
+    assert _verify(toy).code == 1
+    assert _verify(toy, "--repair", "--root", "nowhere").code == 0
+    assert _files(toy) == before
 
 
 def test_another_program_mends_nothing(toy, toy_root, monkeypatch):
