@@ -130,15 +130,18 @@ def test_two_runs_at_one_time(calm, toy_root, tmp_path):
     assert Made(tmp_path / "toy", 0, {}, "").files == calm.files
 
 
-def test_parts_at_one_time_complete_the_set(calm, toy_root, tmp_path):
+def test_parts_at_one_time_one_of_them_twice_complete_the_set(calm, toy_root, tmp_path):
     parts = [
         start(
             tmp_path.name,
             words("toy", toy_root, tmp_path, "--part", f"{i}/3", "--max-reject-ratio", "1"),
         )
-        for i in (1, 2, 3)
+        for i in (1, 2, 3, 2)
     ]
-    assert [part.process.wait(120) for part in parts] == [0, 0, 0]
+    assert [part.process.wait(120) for part in parts] == [0, 0, 0, 0]
     made = Made(tmp_path / "toy", 0, {}, "")
+    assert made.files == calm.files
+    finished = shard("toy", toy_root, tmp_path, "--finish")
+    assert (finished.code, finished.report["identity"]) == (0, calm.report["identity"])
     assert made.files == calm.files
     assert made.tables == calm.tables
