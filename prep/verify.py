@@ -27,7 +27,7 @@ from tqdm import tqdm
 from manifests.errors import UserError
 from prep.text import count
 from shards.info import DatasetInfo, header_classes, load_info
-from shards.records import SHARDS, RecordScan, shard_file
+from shards.records import SHARDS, OtherFormat, RecordScan, shard_file
 from shards.verify import (
     Decode,
     Fault,
@@ -138,6 +138,8 @@ def _check_one(folder: Path, decode: Decode, shard: str) -> ShardCheck:
 def _known_info(folder: Path) -> DatasetInfo | None:
     try:
         return load_info(folder)
+    except OtherFormat:
+        raise
     except UserError:  # told as a fault of the tables
         return None
 

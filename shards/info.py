@@ -126,7 +126,9 @@ def header_classes(header: DatasetHeader) -> ClassList:
 def load_info(folder: Path) -> DatasetInfo:
     """Read dataset.json of a set.
 
-    Raises UserError when there is none, it is damaged, or another version of the format wrote it.
+    Raises UserError when there is none or it is damaged, OtherFormat when another version of the
+    format wrote it. The hash is the same in every version: what does not bear its own is damaged,
+    whatever version it speaks of.
     """
     path = folder / DATASET_JSON
     try:
@@ -138,10 +140,10 @@ def load_info(folder: Path) -> DatasetInfo:
         ) from None
     except (ValueError, TypeError):
         raise UserError(f"{path} is damaged: run `prep shard --dataset {folder.name}`") from None
-    check_format(content, path)
     expected = content.pop("sha256", None)
     try:
         if expected == _hash(content):
+            check_format(content, path)
             return _from_json(content)
     except (KeyError, TypeError):
         pass  # another shape than any this format has: damaged, like a wrong hash

@@ -148,6 +148,10 @@ class DamagedRecord(UserError):  # noqa: N818
     """A record that was cut or changed after it was written: as good as no record."""
 
 
+class OtherFormat(UserError):  # noqa: N818
+    """A whole file that another version of the format wrote: nothing here may touch it."""
+
+
 @dataclass(frozen=True, eq=False)
 class RecordScan:
     """The records of a set by shard name, in order of name, and the names of damaged ones."""
@@ -190,7 +194,7 @@ def scan_records(folder: Path) -> RecordScan:
 def load_record(path: Path) -> ShardRecord:
     """Read one record.
 
-    Raises DamagedRecord when its bytes are not those that were written, UserError when another
+    Raises DamagedRecord when its bytes are not those that were written, OtherFormat when another
     version of the format wrote them.
     """
     data = path.read_bytes()
@@ -208,9 +212,9 @@ def load_record(path: Path) -> ShardRecord:
 
 
 def check_format(content: Mapping[str, Any], path: Path) -> None:
-    """Refuse, by name, what another version of the format wrote."""
+    """Refuse, by name, what another version of the format wrote: raises OtherFormat."""
     if content.get("format") != FORMAT_VERSION:
-        raise UserError(
+        raise OtherFormat(
             f"{path} has format version {content.get('format')!r}, this program reads version "
             f"{FORMAT_VERSION}: use the program that wrote it, or make the set again elsewhere"
         )

@@ -35,6 +35,7 @@ from shards.records import (
     SHARDS,
     DamagedRecord,
     FileHash,
+    OtherFormat,
     ShardRecord,
     load_record,
     shard_file,
@@ -110,9 +111,14 @@ def shard_names(folder: Path) -> tuple[str, ...]:
 
 
 def table_faults(folder: Path, identity: str) -> tuple[Fault, ...]:
-    """Hold dataset.json and the tables against each other and against the records' ``identity``."""
+    """Hold dataset.json and the tables against each other and against the records' ``identity``.
+
+    Raises OtherFormat when another version of the format wrote dataset.json.
+    """
     try:
         info = load_info(folder)
+    except OtherFormat:
+        raise
     except UserError as error:
         return (Fault(DATASET_JSON, str(error), "tables"),)
     faults = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -125,3 +127,14 @@ def made_store(
     make_pending(folder, plan, made_sizes(clips), refused=refused)
     rebuild_tables(folder, Official(n, clips["file"].null_count))
     return ShardStore.open(folder)
+
+
+def of_version(data: bytes, version: int) -> bytes:
+    """dataset.json, or a record, as a program of another format version would have written it."""
+    if data.startswith(b'{"sha256"'):
+        body = data[11 + 64 + 2 :].replace(b'"format":1', f'"format":{version}'.encode())
+        return b'{"sha256":"' + hashlib.sha256(body).hexdigest().encode() + b'",' + body
+    content = {**json.loads(data), "format": version}
+    content.pop("sha256")
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**content, "sha256": digest}).encode()

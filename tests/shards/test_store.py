@@ -24,7 +24,7 @@ from shards.info import Counts, DatasetInfo, Official, StoredShard
 from shards.records import FileHash, shard_file
 from shards.store import FrameError, ShardStore
 from shards.tables import FRAMES, IDENTITY, rebuild_tables
-from tests.shards.made import HEADER, made_store, painted
+from tests.shards.made import HEADER, made_store, of_version, painted
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +197,9 @@ def test_no_set_is_one_line_that_says_how_to_make_it(tmp_path):
 def test_another_version_is_refused_by_name(folder):
     path = folder / "dataset.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 7}))
+    with pytest.raises(UserError, match="is damaged"):  # it does not bear its own hash
+        ShardStore.open(folder)
+    path.write_bytes(of_version(path.read_bytes(), 7))
     with pytest.raises(UserError, match=r"format version 7.* reads version 1"):
         ShardStore.open(folder)
 

@@ -14,7 +14,7 @@ from prep.verify import jpeg_fault
 from shards.records import remove_shard, scan_records, shard_file
 from tests.prep.commands.said import Said, refused, said
 from tests.prep.runs import shard
-from tests.shards.made import made_store, paint
+from tests.shards.made import made_store, of_version, paint
 
 Damage = Callable[[Path], set[str]]
 
@@ -398,11 +398,12 @@ def test_a_set_whose_every_shard_is_lost(made):
     assert len(lost) == 4
 
 
-def test_a_set_of_another_format_version(made):
-    path = shard_file(made, "all-00000", "json")
-    import hashlib
-
-    body = path.read_bytes()[11 + 64 + 2 :].replace(b'"format":1', b'"format":7')
-    path.write_bytes(b'{"sha256":"' + hashlib.sha256(body).hexdigest().encode() + b'",' + body)
-    line = refused("verify", "--dataset", "custom", "--shards", made.parent)
-    assert "format version 7" in line
+@pytest.mark.parametrize("name", ["dataset.json", "shards/all-00000.json"])
+@pytest.mark.parametrize("words", [(), ("--repair",)])
+def test_a_set_of_another_format_version(made, name, words):
+    """Refused by name, not mended: another program's set is no damaged one."""
+    (made / name).write_bytes(of_version((made / name).read_bytes(), 7))
+    before = _files(made)
+    line = refused("verify", "--dataset", "custom", "--shards", made.parent, *words)
+    assert f"{name} has format version 7, this program reads version 1" in line
+    assert _files(made) == before
