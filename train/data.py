@@ -68,6 +68,8 @@ def read_data(recipe: Recipe[Any, Any], shards: Path, *, save: bool) -> Data:
     targets = test_targets(recipe, store, shards)
     if recipe.testing.validation:
         targets = (*targets, validation_target(recipe, store, train))
+    for target in targets:
+        _check_apart(train, target, store)
     return Data(store, train, targets)
 
 
@@ -96,6 +98,8 @@ def training_subset(recipe: Recipe[Any, Any], store: ShardStore, *, save: bool) 
 def test_targets(recipe: Recipe[Any, Any], store: ShardStore, shards: Path) -> tuple[Target, ...]:
     """What a recipe is tested on, first the one that weights may be selected by."""
     protocol = recipe.protocol
+    if recipe.testing.test_lists:
+        return tuple(_listed(recipe, word, store, shards) for word in recipe.testing.test_lists)
     if isinstance(protocol, ZeroShot):
         found = [_zero_shot_targets(name, store, shards) for name in protocol.targets]
         return tuple(target for targets in found for target in targets)
@@ -105,6 +109,38 @@ def test_targets(recipe: Recipe[Any, Any], store: ShardStore, shards: Path) -> t
         base, novel = base_novel_tests(store)
         return Target("base", store, base), Target("novel", store, novel)
     return (Target("test", store, split_subset(store, test_split(store.info.benchmark))),)
+
+
+def _listed(recipe: Recipe[Any, Any], word: str, trained: ShardStore, shards: Path) -> Target:
+    """The test on a stored subset, under the name that the protocol's summary looks for."""
+    benchmark, _, name = word.rpartition("/")
+    elsewhere = bool(benchmark) and canonical(benchmark) != trained.info.benchmark
+    store = open_store(shards, benchmark) if elsewhere else trained
+    subset = load_subset(store, name)
+    if isinstance(recipe.protocol, ZeroShot):
+        return Target(f"{store.info.benchmark} {name}", store, subset)
+    if not isinstance(recipe.protocol, BaseNovel):
+        return Target(name, store, subset)
+    halves: tuple[Half, ...] = ("base", "novel")
+    for half in halves:
+        if set(subset.classes) == set(half_classes(store, half).names):
+            return Target(half, store, subset)
+    raise UserError(
+        f"test list {word} has neither the base nor the novel classes of {store.info.benchmark}: "
+        "import one that has (`prep subset list` shows their classes), or leave out --test-lists"
+    )
+
+
+def _check_apart(trained: Subset, target: Target, store: ShardStore) -> None:
+    """Refuse a test on clips that are trained on."""
+    if target.store is not store:
+        return
+    both = np.intersect1d(trained.rows, target.subset.rows)
+    if len(both):
+        raise UserError(
+            f"{len(both)} clips of {target.subset.name} are in {trained.name}, which is trained on "
+            f"(first: row {both[0]}): choose another --subset or another test list"
+        )
 
 
 def validation_target(recipe: Recipe[Any, Any], store: ShardStore, trained: Subset) -> Target:

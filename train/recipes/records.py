@@ -204,6 +204,9 @@ class Testing:
     """Videos per rank of one test step; 0 chooses so that about 32 views pass at once."""
     validation: int = 0
     """Videos per class held out of the unused training split for best-on-validation."""
+    test_lists: tuple[str, ...] = ()
+    """Test on these stored subsets instead of the protocol's own test sets, each among its own
+    classes: NAME, or BENCHMARK/NAME beside other shards (imported published lists, say)."""
 
     def __post_init__(self) -> None:
         _at_least(0, self, "eval_every", "eval_batch", "validation")
