@@ -90,23 +90,24 @@ class CpuBackend:
         jpegs = self._store.read_frames(int(plan.clips[i]), wanted.tolist())
         pictures = [self._desk.picture(jpeg, plan, i) for jpeg in jpegs]
         numbers = places.ravel().tolist()
-        colours, limits = affine(plan, i, [pictures[number] for number in numbers])
+        maps, limits = affine(plan, i, [pictures[number] for number in numbers])
         crops = out.reshape(-1, len(numbers), *out.shape[2:])
         for crop, (x, y) in zip(crops, plan.geometry.windows[i].tolist(), strict=True):
-            for place, number in zip(crop, numbers, strict=True):
+            for place, number, colours in zip(crop, numbers, maps, strict=True):
                 view = pictures[number][y : y + self._size, x : x + self._size]
                 self._desk.paint(view, colours, limits, place)
 
 
 def affine(plan: StepPlan, i: int, frames: list[Bytes]) -> tuple[Floats, Limits | None]:
-    """The colour map of clip i, (3, 4), and what its results are cut to, if they need it.
+    """The colour map of each frame of clip i, (T, 3, 4), and what they are cut to, if they need it.
 
-    frames: the T frames of the clip, for its mean luma; looked at only if its contrast changes.
+    frames: the T frames of the clip, for their mean luma; looked at only if contrast changes.
     """
-    colours, luma = plan.colours, 0.0
-    if colours.about_mean[i]:
-        luma = float(np.mean([cv2.mean(frame)[:3] for frame in frames], axis=0) @ LUMA)
-    return colours.affine(i, luma), colours.limits if colours.cut[i] else None
+    colours, lumas = plan.colours, np.zeros(len(frames))
+    if colours.about_mean[i].any():
+        lumas = np.array([cv2.mean(frame)[:3] for frame in frames]) @ LUMA
+    maps = np.broadcast_to(colours.affine(i, lumas), (len(frames), 3, 4))
+    return maps, colours.limits if colours.cut[i] else None
 
 
 def cut(frame: Bytes, plan: StepPlan, i: int) -> Bytes:
