@@ -42,9 +42,9 @@ class Batch:
     """B videos, each seen in one or more views.
 
     ``clips`` (B * views, T, 3, S, S) on the device, normalised, in the loader's ``dtype``, the
-    views of one video after another, crops outside, clips inside. ``labels`` int64 (B,) on the device, local labels of
-    the subset. ``rows`` int64 (B,) on the device, official rows; padding, at the end of an
-    evaluation only, has row -1, label 0 and zeros for pixels.
+    views of one video after another, crops outside, clips inside. ``labels`` int64 (B,) on the
+    device, local labels of the subset. ``rows`` int64 (B,) on the device, official rows; padding,
+    at the end of an evaluation only, has row -1, label 0 and zeros for pixels.
     """
 
     clips: torch.Tensor
@@ -62,9 +62,9 @@ class ClipLoader:
     the same number of steps on each rank. seed: order and augmentation. rank, world: this rank of
     so many. device: where batches end up. dtype: float32, bfloat16 or float16 of the clips, rounded
     from float32 once they are on the device. published_drop: evaluate only what the followed code's
-    loaders do, on 8 ranks in batches of 2, whatever this loader's are. backend: ``dali`` decodes with NVIDIA DALI, ``cpu`` with
-    libjpeg-turbo and OpenCV, ``auto`` takes DALI on a GPU where it is installed. threads: how many
-    clips are read and decoded at once; they live until ``close``.
+    loaders do, on 8 ranks in batches of 2, whatever this loader's are. backend: ``dali`` decodes
+    with NVIDIA DALI, ``cpu`` with libjpeg-turbo and OpenCV, ``auto`` takes DALI on a GPU where it
+    is installed. threads: how many clips are read and decoded at once; they live until ``close``.
 
     Raises UserError when the subset does not fit the store or the batch, or a backend is missing.
     """

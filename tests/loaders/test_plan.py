@@ -126,9 +126,13 @@ def test_identity_names_all_that_decides_the_batches(flat_store):
 OTHER_VALUES = {
     "frames": 4,
     "size": 24,
+    "crop": "multi-scale",
     "crop_area": (0.1, 0.9),
     "crop_aspect": (0.8, 1.1),
     "flip": 0.1,
+    "flip_labels": "swap",
+    "per_frame": True,
+    "random_clips": True,
     "jitter_p": 0.1,
     "jitter": (0.1, 0.1, 0.1, 0.1),
     "grey_p": 0.1,
