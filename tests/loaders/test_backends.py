@@ -151,20 +151,28 @@ def test_colours_on_a_device_are_those_in_threads(texture_store, views):
         torch.testing.assert_close(there, in_threads, atol=1e-4, rtol=1e-4)
 
 
-def test_each_frame_is_decoded_once(texture_store, monkeypatch):
-    """Views that share frames, and clips of fewer frames than wanted, decode none twice."""
+@pytest.mark.parametrize("kind", ["cpu", "dali"])
+def test_each_frame_is_decoded_once(texture_store, monkeypatch, kind):
+    """Of the union of all views' frames, none twice: three crops and shared frames cost nothing."""
     views = FixedViews(size=64, clips=3, crops=3)
     plans = planner(texture_store, views)
-    decoded = []
+    decoded: list[int] = []
     decode = simplejpeg.decode_jpeg
     monkeypatch.setattr(
         simplejpeg,
         "decode_jpeg",
-        lambda data, *rest, **more: decoded.append(data) or decode(data, *rest, **more),
+        lambda data, *rest, **more: decoded.append(1) or decode(data, *rest, **more),
     )
-    [(plan, _)] = pixels_of(backend_of("cpu", plans), plans, 1)
+    if kind == "dali":
+        feed = _dali()._inputs
+        monkeypatch.setattr(
+            "loaders.dali._inputs",
+            lambda work, jpegs: decoded.extend([1] * len(jpegs)) or feed(work, jpegs),
+        )
+    [(plan, clips)] = pixels_of(backend_of(kind, plans), plans, 1)
     distinct = sum(len(np.unique(frames)) for frames in plan.frames)
     assert len(decoded) == distinct < plan.frames.size
+    assert len(clips) == 9 * len(plan.rows)
 
 
 @pytest.mark.gpu

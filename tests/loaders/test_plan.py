@@ -123,6 +123,10 @@ def test_displacement_is_nothing_where_all_frames_are_stored(flat_store):
 
 
 def test_identity_names_all_that_decides_the_batches(flat_store):
+    def few(n: int) -> Subset:
+        subset = split_subset(flat_store, "train1")
+        return replace(subset, rows=subset.rows[:n], keys=subset.keys[:n])
+
     same = planner(flat_store).identity
     assert planner(flat_store, rank=1, world=2).identity == same
     others = [
@@ -132,8 +136,10 @@ def test_identity_names_all_that_decides_the_batches(flat_store):
         planner(flat_store, replace(TRAIN, flip=0.4)),
         planner(flat_store, replace(TRAIN, statistics="clip")),
         planner(flat_store, subset=split_subset(flat_store, "test1")),
+        planner(flat_store, TEST, subset=few(15)),
+        planner(flat_store, TEST, subset=few(15), published_drop=True),
     ]
-    assert len({same, *(other.identity for other in others)}) == 7
+    assert len({same, *(other.identity for other in others)}) == 9
 
 
 @given(st.integers(0, 3), st.sampled_from([0.0, 0.5, 1.0]))
