@@ -102,7 +102,7 @@ class ClipLoader:
         self._device, self._dtype = torch.device(device), dtype
         self.steps_per_epoch = self._planner.steps
         self.identity = self._planner.identity
-        self.shown = self._planner.shown
+        self.rows = self._planner.shown_rows
         self.backend, self.why = choose(backend, self._device)
         _say(self.backend, self.why)
         self._backend = _backend(self.backend, self._planner, self._device, threads)

@@ -112,7 +112,7 @@ def _colours(spread: Draws, grey: npt.NDArray[np.bool_], statistics: Statistics)
     return Colours(
         matrix=(linear / deviation[:, None]).astype(np.float32),
         about_mean=(brightness * (1 - contrast)).astype(np.float32),
-        cut=spread.any(axis=(1, 2)),
+        cut=(spread != 0).any(axis=(1, 2)),
         mean=MEAN[statistics].astype(np.float32),
         deviation=deviation.astype(np.float32),
     )

@@ -105,6 +105,11 @@ class Planner:
         return len(self._tested)
 
     @property
+    def shown_rows(self) -> Integers:
+        """Their official rows, ascending."""
+        return self.subset.rows[self._tested]
+
+    @property
     def identity(self) -> str:
         """Hash of all that decides the global batches: a state saved under another is refused."""
         content = {

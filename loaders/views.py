@@ -94,9 +94,6 @@ class TestViews:
     """Side of the square the model sees, pixels."""
     clips: int = 1
     """Clips of one video (K), at phases (k + 1/2) / K of the segments."""
-    random_clips: bool = False
-    """Of several clips, take random frames of the segments as the followed code does, the same
-    ones in every evaluation under one seed."""
     crops: int = 1
     """1: the centre, after resizing to ``short_side``; 3: along the longer side, after resizing
     to ``size``."""
@@ -104,6 +101,9 @@ class TestViews:
     """Short side before a centre crop, pixels."""
     statistics: Statistics = "imagenet"
     """Mean and deviation that pixels are normalised with."""
+    random_clips: bool = False
+    """Of several clips, take random frames of the segments as the followed code does, the same
+    ones in every evaluation under one seed."""
 
     def __post_init__(self) -> None:
         _check_common(self.frames, self.size, self.statistics)
