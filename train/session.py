@@ -186,7 +186,7 @@ def _clear(out: Path) -> None:
 
 def check_same(saved: Progress, fresh: Progress, out: Path) -> None:
     """Refuse to go on over other clips, another order or another augmentation."""
-    what = {"dataset": "shards", "subset": "training subset", "plan": "plan version"}
+    what = {"dataset": "shard set", "subset": "training subset", "plan": "plan version"}
     for name, words in {**what, "loader": "order, frames or augmentation"}.items():
         theirs, mine = (str(getattr(state, name)) for state in (saved, fresh))
         if theirs != mine:
