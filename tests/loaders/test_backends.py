@@ -9,15 +9,14 @@ import pytest
 import simplejpeg
 import torch
 
-import loaders.clips
 from loaders.cpu import CpuBackend
 from loaders.plan import Planner, StepPlan
 from loaders.views import DEVIATION, MEAN, TrainViews
 from loaders.views import TestViews as FixedViews
 from shards.subsets import split_subset
+from tests.loaders.opening import KINDS
 from tests.loaders.reference import Mean, batch_of, normalised, our_paint, torchvision_paint
 
-HAS_DALI = loaders.clips._dali_installed()
 CPU = torch.device("cpu")
 LEVEL = 1 / 57
 """One level of 255, normalised (the deviations are 57 to 58)."""
@@ -91,9 +90,6 @@ JITTERS: dict[str, tuple[dict[str, object], Mean]] = {
     "all four, per_frame": ({"per_frame": True}, "frame"),
 }
 """What is compared with torchvision, and what its contrast is taken about."""
-
-
-KINDS = ("cpu", "dali") if HAS_DALI else ("cpu",)
 
 
 @pytest.mark.parametrize("name", JITTERS)
