@@ -245,6 +245,8 @@ def _pipeline(
             shape=numbers[2:4],
             axes=(1, 0),
             device="mixed" if gpu else "cpu",
+            # All of a batch by one JPEG decoder: two make different pixels of one picture.
+            hw_decoder_load=1.0,
             output_type=types.RGB,
             jpeg_fancy_upsampling=True,
         )

@@ -43,12 +43,26 @@ def test_threads_and_restarts_change_no_bit(texture_store, backend):
             assert all(same(a, b) for a, b in zip(rest, whole[start:], strict=True))
 
 
-def test_ranks_make_the_batch_of_one(texture_store):
-    with loader(texture_store, LIVELY, 4) as clips:
+@pytest.mark.gpu
+def test_restarts_on_a_gpu_change_no_bit(texture_store):
+    """One JPEG decoder, so the pixels of a picture do not depend on what else is decoded."""
+    options = {"backend": "dali", "device": "cuda"}
+    with loader(texture_store, LIVELY, 2, threads=1, **options) as clips:
+        whole = list(clips.epoch(3))
+    with loader(texture_store, LIVELY, 2, threads=3, **options) as clips:
+        for start in (3, 0, 2):
+            rest = list(clips.epoch(3, start))
+            assert all(same(a, b) for a, b in zip(rest, whole[start:], strict=True))
+
+
+@BOTH
+def test_ranks_make_the_batch_of_one(texture_store, backend):
+    with loader(texture_store, LIVELY, 4, backend=backend) as clips:
         whole = list(clips.epoch(1))
     parts = []
     for rank in range(2):
-        with loader(texture_store, LIVELY, 4, rank=rank, world=2) as clips:
+        options = {"rank": rank, "world": 2, "backend": backend}
+        with loader(texture_store, LIVELY, 4, **options) as clips:
             parts.append(list(clips.epoch(1)))
     for one, *halves in zip(whole, *parts, strict=True):
         assert torch.equal(one.clips, torch.cat([half.clips for half in halves]))
