@@ -205,14 +205,14 @@ def test_a_step_beyond_the_epoch_is_a_bug_of_the_caller(flat_store):
 
 
 def test_the_choice_of_a_backend_is_told(monkeypatch):
-    monkeypatch.setattr(loaders.clips, "_dali_installed", lambda: True)
+    monkeypatch.setattr(loaders.clips, "dali_installed", lambda: True)
     assert choose("auto", torch.device("cpu"))[0] == "cpu"
     assert choose("auto", torch.device("cuda")) == (
         "dali",
         "batches go to a GPU and DALI is installed",
     )
     assert choose("dali", torch.device("cpu")) == ("dali", "asked for")
-    monkeypatch.setattr(loaders.clips, "_dali_installed", lambda: False)
+    monkeypatch.setattr(loaders.clips, "dali_installed", lambda: False)
     name, why = choose("auto", torch.device("cuda"))
     assert name == "cpu" and "cuda12" in why
     with pytest.raises(UserError, match=r"actionshards\[cuda12\]"):

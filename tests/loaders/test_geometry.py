@@ -112,9 +112,10 @@ def test_multi_scale_crops_of_any_frame_lie_in_it(width, height, size, seed):
     x, y, w, h = boxes.T
     assert min(x.min(), y.min()) >= 0 and min(w.min(), h.min()) >= 1
     assert (x + w).max() <= width and (y + h).max() <= height
-    if min(width, height) > 50 and size > 50:
-        short = min(width, height)
-        assert w.min() >= 0.66 * short - 3 and w.max() <= short + 1
+    short, picture = min(width, height), int(256 / 224 * size)
+    pixel = short / picture  # of the resized picture; a side that snaps moves by two of them
+    assert min(w.min(), h.min()) > 0.66 * short - 3 * pixel - 1
+    assert max(w.max(), h.max()) < short + 1
 
 
 @pytest.mark.parametrize(("p", "share"), [(0.0, 0), (1.0, 1)])
