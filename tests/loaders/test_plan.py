@@ -269,7 +269,15 @@ def test_an_empty_subset_is_refused(flat_store, views):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"frames": 0}, {"size": 0}, {"statistics": "film"}, {"flip": 1.5}, {"crop_area": (0.5, 0.1)}],
+    [
+        {"frames": 0},
+        {"size": 0},
+        {"statistics": "film"},
+        {"flip": 1.5},
+        {"crop_area": (0.5, 0.1)},
+        {"crop": "square"},
+        {"flip_labels": "mirror"},
+    ],
 )
 def test_views_that_cannot_be_are_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
