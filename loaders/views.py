@@ -118,7 +118,7 @@ Views = TrainViews | TestViews
 
 def _check_common(frames: int, size: int, statistics: str) -> None:
     _check(frames >= 1, f"frames {frames}: at least 1")
-    _check(size >= 1, f"size {size}: at least 1 pixel")
+    _check(size >= 2, f"size {size}: at least 2 pixels")
     _check_one_of("statistics", statistics, Statistics)
 
 

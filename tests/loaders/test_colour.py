@@ -19,6 +19,7 @@ from loaders.colour import (
     plain_colours,
     training_colours,
 )
+from loaders.cpu import Desk
 from loaders.draws import row_uniforms
 from loaders.views import DEVIATION, MEAN, TrainViews
 from tests.loaders.reference import STEPS, factors_of, stepwise, torchvision_jitter
@@ -132,3 +133,18 @@ def test_torchvisions_hue_is_that_of_colorsys():
         hue, *rest = colorsys.rgb_to_hsv(*before / 255)
         expected = np.array(colorsys.hsv_to_rgb((hue + 0.07) % 1, *rest)) * 255.999
         assert np.abs(after - np.floor(expected)).max() <= 1
+
+
+@given(st.integers(2, 40), st.integers(0, 1000), st.booleans())
+def test_a_thread_paints_what_the_map_says(side, seed, cut):
+    """In place, cut and parted into planes by OpenCV, of any side."""
+    rng = np.random.default_rng(seed)
+    view = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+    colours = rng.normal(size=(3, 4)).astype(np.float32)
+    low, high = (-20.0, -1.0, -300.0), (100.0, 90.0, 200.0)
+    found = np.full((3, side, side), np.nan, dtype=np.float32)
+    Desk().paint(view, colours, ((*low, 0.0), (*high, 0.0)) if cut else None, found)
+    expected = view @ colours[:, :3].T.astype(np.float64) + colours[:, 3]
+    if cut:
+        expected = np.clip(expected, low, high)
+    np.testing.assert_allclose(found, np.moveaxis(expected, 2, 0), atol=1e-3)

@@ -271,7 +271,7 @@ def test_an_empty_subset_is_refused(flat_store, views):
     "wrong",
     [
         {"frames": 0},
-        {"size": 0},
+        {"size": 1},
         {"statistics": "film"},
         {"flip": 1.5},
         {"crop_area": (0.5, 0.1)},
