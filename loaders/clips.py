@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import weakref
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
@@ -31,16 +32,19 @@ if TYPE_CHECKING:
     from loaders.dali import DaliBackend
 
 BackendName = Literal["auto", "cpu", "dali"]
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Batch:
     """B videos, each seen in one or more views.
 
-    ``clips`` float32 (B * views, T, 3, S, S) on the device, normalised, the views of one video
-    after another, crops outside, clips inside. ``labels`` int64 (B,) on the device, local labels of
-    the subset. ``rows`` int64 (B,) on the device, official rows; padding, at the end of an
-    evaluation only, has row -1, label 0 and zeros for pixels.
+    ``clips`` (B * views, T, 3, S, S) on the device, normalised, in the loader's ``dtype``, the
+    views of one video after another, crops outside, clips inside. ``labels`` int64 (B,) on the
+    device, local labels of the subset. ``rows`` int64 (B,) on the device, official rows; padding,
+    at the end of an evaluation only, has row -1, label 0 and zeros for pixels.
     """
 
     clips: torch.Tensor
@@ -56,9 +60,11 @@ class ClipLoader:
     batches of ``batch`` clips, shared evenly by the ranks, the last short one dropped;
     ``TestViews`` gives every clip exactly once over all ranks, ``batch`` videos per rank and step,
     the same number of steps on each rank. seed: order and augmentation. rank, world: this rank of
-    so many. device: where batches end up. backend: ``dali`` decodes with NVIDIA DALI, ``cpu`` with
-    libjpeg-turbo and OpenCV, ``auto`` takes DALI on a GPU where it is installed. threads: how many
-    clips are read and decoded at once; they live until ``close``.
+    so many. device: where batches end up. dtype: float32, bfloat16 or float16 of the clips, rounded
+    from float32 once they are on the device. published_drop: evaluate only what the followed code's
+    loaders do, on 8 ranks in batches of 2, whatever this loader's are. backend: ``dali`` decodes
+    with NVIDIA DALI, ``cpu`` with libjpeg-turbo and OpenCV, ``auto`` takes DALI on a GPU where it
+    is installed. threads: how many clips are read and decoded at once; they live until ``close``.
 
     Raises UserError when the subset does not fit the store or the batch, or a backend is missing.
     """
@@ -74,16 +80,31 @@ class ClipLoader:
         rank: int = 0,
         world: int = 1,
         device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        published_drop: bool = False,
         backend: BackendName = "auto",
         threads: int = 2,
     ) -> None:
         if threads < 1:
             raise UserError(f"{threads} loader threads: at least 1")
-        self._planner = Planner(store, subset, views, batch, seed=seed, rank=rank, world=world)
-        self._device = torch.device(device)
+        if dtype not in DTYPES:
+            raise UserError(f"clips in {dtype}: one of {', '.join(map(str, DTYPES))}")
+        self._planner = Planner(
+            store,
+            subset,
+            views,
+            batch,
+            seed=seed,
+            rank=rank,
+            world=world,
+            published_drop=published_drop,
+        )
+        self._device, self._dtype = torch.device(device), dtype
         self.steps_per_epoch = self._planner.steps
         self.identity = self._planner.identity
+        self.rows = self._planner.shown_rows
         self.backend, self.why = choose(backend, self._device)
+        _say(self.backend, self.why)
         self._backend = _backend(self.backend, self._planner, self._device, threads)
         # Weak, so that an iterator nobody holds any more ends at once.
         self._current: weakref.ref[Generator[Batch, None, None]] | None = None
@@ -113,7 +134,7 @@ class ClipLoader:
         with contextlib.closing(self._backend.run(plans)) as made:
             for plan, clips in made:
                 yield Batch(
-                    clips=clips,
+                    clips=clips.to(self._dtype),
                     labels=torch.from_numpy(plan.labels).to(self._device),
                     rows=torch.from_numpy(plan.rows).to(self._device),
                     views=len(clips) // len(plan.rows),
@@ -156,6 +177,12 @@ def choose(backend: BackendName, device: torch.device) -> tuple[str, str]:
     if not installed:
         return "cpu", "DALI is not installed (extras cuda12, cuda13)"
     return "dali", "batches go to a GPU and DALI is installed"
+
+
+@lru_cache
+def _say(backend: str, why: str) -> None:
+    """Log the choice, once a process: a run has a loader for every test."""
+    _log.info("frames are decoded by %s: %s", backend, why)
 
 
 def _backend(

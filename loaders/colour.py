@@ -16,7 +16,8 @@ The first three give the same in whatever order they come, so none is drawn; hue
 
 Only m waits for the pixels: ``Colours`` holds the matrix, already divided by the deviations, and
 the weight b (1 - c) of m; a backend measures m on the resized crop and completes the offset. The
-result is cut to what 0..255 can become.
+result is cut to what 0..255 can become. With jitter per frame each frame has factors of its own,
+and m is its own mean.
 
 Where this is not torchvision: it cuts after every step and rounds to 8 bits, and takes the steps
 in a random order, which shows in very bright and very saturated pixels; its mean is that of each
@@ -39,6 +40,8 @@ Draws = npt.NDArray[np.float64]
 
 LUMA = np.array([0.299, 0.587, 0.114])
 COLOUR_SLOTS = 6
+FACTORS = 4
+"""Of a frame: brightness, contrast, saturation, hue."""
 
 _GREY = np.tile(LUMA, (3, 1))
 _CHROMA = np.eye(3) - _GREY
@@ -55,7 +58,8 @@ _AGAINST = _ACROSS @ _CHROMA
 class Colours:
     """The maps of B clips: pixel (3,) on 0..255 -> ``matrix @ pixel + offset``, normalised.
 
-    ``matrix`` (B, 3, 3); ``about_mean`` (B,), the weight of the clip's mean luma; ``cut`` (B,),
+    F is 1, one map for all frames of a clip, or the number of its frames. ``matrix`` (B, F, 3, 3);
+    ``about_mean`` (B, F), the weight of the mean luma of the clip, or of each frame; ``cut`` (B,),
     whether results can leave 0..255 and are to be cut; ``mean`` and ``deviation`` (3,).
     """
 
@@ -65,10 +69,13 @@ class Colours:
     mean: Floats
     deviation: Floats
 
-    def affine(self, clip: int, luma: float) -> Floats:
-        """The whole map of one clip, (3, 4), once its mean luma is known."""
-        offset = (self.about_mean[clip] * luma - self.mean) / self.deviation
-        return np.concatenate([self.matrix[clip], offset[:, None]], axis=1, dtype=np.float32)
+    def affine(self, clip: int, lumas: Draws) -> Floats:
+        """The whole maps of one clip, (F, 3, 4), once the mean lumas of its frames are known."""
+        if self.matrix.shape[1] == 1:
+            lumas = lumas.mean(keepdims=True)
+        offset = (self.about_mean[clip] * lumas)[:, None] - self.mean
+        offset = (offset / self.deviation)[..., None]
+        return np.concatenate([self.matrix[clip], offset], axis=2, dtype=np.float32)
 
     @property
     def limits(self) -> tuple[Floats, Floats]:
@@ -76,39 +83,36 @@ class Colours:
         return -self.mean / self.deviation, (255 - self.mean) / self.deviation
 
 
-def training_colours(draws: Draws, views: TrainViews) -> Colours:
-    """Random maps of B clips from uniform draws (B, COLOUR_SLOTS)."""
-    strengths = np.array(views.jitter)
+def training_colours(draws: Draws, views: TrainViews, frames: Draws | None = None) -> Colours:
+    """Random maps of B clips from uniform draws (B, COLOUR_SLOTS): coin, four factors, grey.
+
+    frames: (B, T, FACTORS), factors for each frame by itself instead.
+    """
+    factors = draws[:, None, 1:5] if frames is None else frames
     jittered = draws[:, 0] < views.jitter_p
-    spread = np.where(jittered[:, None], (2 * draws[:, 1:5] - 1) * strengths, 0.0)
-    brightness, contrast, saturation = 1 + spread[:, :3].T
+    spread = np.where(jittered[:, None, None], (2 * factors - 1) * np.array(views.jitter), 0.0)
     grey = draws[:, 5] < views.grey_p
-    return _colours(brightness, contrast, saturation, spread[:, 3], grey, views.statistics)
+    return _colours(spread, grey, views.statistics)
 
 
 def plain_colours(clips: int, statistics: Statistics) -> Colours:
     """Normalisation alone, for B clips."""
-    one = np.ones(clips)
-    return _colours(one, one, one, 0 * one, np.zeros(clips, np.bool_), statistics)
+    return _colours(np.zeros((clips, 1, FACTORS)), np.zeros(clips, np.bool_), statistics)
 
 
-def _colours(
-    brightness: Draws,
-    contrast: Draws,
-    saturation: Draws,
-    hue: Draws,
-    grey: npt.NDArray[np.bool_],
-    statistics: Statistics,
-) -> Colours:
-    angle = (2 * np.pi * hue)[:, None, None]
+def _colours(spread: Draws, grey: npt.NDArray[np.bool_], statistics: Statistics) -> Colours:
+    """Maps of factors 1 + spread (hue: spread), (B, F, FACTORS)."""
+    brightness, contrast, saturation = np.moveaxis(1 + spread[..., :3], 2, 0)
+    angle = (2 * np.pi * spread[..., 3])[..., None, None]
     chroma = _STILL + np.cos(angle) * _WITH + np.sin(angle) * _AGAINST
-    linear = (brightness * contrast)[:, None, None] * (_GREY + saturation[:, None, None] * chroma)
-    linear = np.where(grey[:, None, None], (LUMA @ linear)[:, None, :], linear)
+    gain = (brightness * contrast)[..., None, None]
+    linear = gain * (_GREY + saturation[..., None, None] * chroma)
+    linear = np.where(grey[:, None, None, None], (LUMA @ linear)[..., None, :], linear)
     deviation = DEVIATION[statistics]
     return Colours(
         matrix=(linear / deviation[:, None]).astype(np.float32),
         about_mean=(brightness * (1 - contrast)).astype(np.float32),
-        cut=(brightness != 1) | (contrast != 1) | (saturation != 1) | (hue != 0),
+        cut=(spread != 0).any(axis=(1, 2)),
         mean=MEAN[statistics].astype(np.float32),
         deviation=deviation.astype(np.float32),
     )

@@ -28,7 +28,8 @@ AHEAD = 2
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-Limits = tuple[Floats, Floats]
+Limits = tuple[tuple[float, ...], tuple[float, ...]]
+"""Least and largest of each channel, and a fourth number that OpenCV's scalars have."""
 
 
 class CpuBackend:
@@ -90,23 +91,27 @@ class CpuBackend:
         jpegs = self._store.read_frames(int(plan.clips[i]), wanted.tolist())
         pictures = [self._desk.picture(jpeg, plan, i) for jpeg in jpegs]
         numbers = places.ravel().tolist()
-        colours, limits = affine(plan, i, [pictures[number] for number in numbers])
+        maps, limits = affine(plan, i, [pictures[number] for number in numbers])
         crops = out.reshape(-1, len(numbers), *out.shape[2:])
         for crop, (x, y) in zip(crops, plan.geometry.windows[i].tolist(), strict=True):
-            for place, number in zip(crop, numbers, strict=True):
+            for place, number, colours in zip(crop, numbers, maps, strict=True):
                 view = pictures[number][y : y + self._size, x : x + self._size]
                 self._desk.paint(view, colours, limits, place)
 
 
 def affine(plan: StepPlan, i: int, frames: list[Bytes]) -> tuple[Floats, Limits | None]:
-    """The colour map of clip i, (3, 4), and what its results are cut to, if they need it.
+    """The colour map of each frame of clip i, (T, 3, 4), and what they are cut to, if they need it.
 
-    frames: the T frames of the clip, for its mean luma; looked at only if its contrast changes.
+    frames: the T frames of the clip, for their mean luma; looked at only if contrast changes.
     """
-    colours, luma = plan.colours, 0.0
-    if colours.about_mean[i]:
-        luma = float(np.mean([cv2.mean(frame)[:3] for frame in frames], axis=0) @ LUMA)
-    return colours.affine(i, luma), colours.limits if colours.cut[i] else None
+    colours, lumas = plan.colours, np.zeros(len(frames))
+    if colours.about_mean[i].any():
+        lumas = np.array([cv2.mean(frame)[:3] for frame in frames]) @ LUMA
+    maps = np.broadcast_to(colours.affine(i, lumas), (len(frames), 3, 4))
+    if not colours.cut[i]:
+        return maps, None
+    low, high = colours.limits
+    return maps, ((*low.tolist(), 0.0), (*high.tolist(), 0.0))
 
 
 def cut(frame: Bytes, plan: StepPlan, i: int) -> Bytes:
@@ -124,7 +129,7 @@ class Desk(threading.local):
 
     def __init__(self) -> None:
         self._frame = np.empty(0, dtype=np.uint8)
-        self._floats = self._coloured = np.empty((0, 0, 3), dtype=np.float32)
+        self._floats = np.empty((0, 0, 3), dtype=np.float32)
 
     def decode(self, jpeg: bytes) -> Bytes:
         """The pixels of a JPEG, uint8 (h, w, 3), until the thread decodes the next."""
@@ -141,11 +146,12 @@ class Desk(threading.local):
     def paint(self, view: Bytes, colours: Floats, limits: Limits | None, out: Floats) -> None:
         """Colour an 8-bit view (S, S, 3) into floats (3, S, S)."""
         if self._floats.shape != view.shape:
-            self._floats, self._coloured = np.empty((2, *view.shape), dtype=np.float32)
-        np.copyto(self._floats, view)
-        cv2.transform(self._floats, colours, dst=self._coloured)
-        for channel in range(3):
-            cv2.extractChannel(self._coloured, channel, dst=out[channel])
-        if limits is not None:
+            self._floats = np.empty(view.shape, dtype=np.float32)
+        floats = self._floats
+        np.copyto(floats, view)
+        cv2.transform(floats, colours, dst=floats)
+        if limits is not None:  # while it is in the cache: the batch is too large to be
             low, high = limits
-            np.clip(out, low[:, None, None], high[:, None, None], out=out)
+            cv2.max(floats, low, dst=floats)
+            cv2.min(floats, high, dst=floats)
+        cv2.split(floats, [out[0], out[1], out[2]])

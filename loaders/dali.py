@@ -157,9 +157,9 @@ class DaliBackend:
 
         def clip(i: int) -> None:
             numbers = work.places[i].ravel().tolist()
-            colours, limits = affine(plan, i, [views[0][number] for number in numbers])
+            maps, limits = affine(plan, i, [views[0][number] for number in numbers])
             for crop, places in zip(views, out[i], strict=True):
-                for number, place in zip(numbers, places, strict=True):
+                for number, place, colours in zip(numbers, places, maps, strict=True):
                     self._desk.paint(crop[number], colours, limits, place)
 
         list(self._pool.map(clip, range(plan.real)))
@@ -186,14 +186,16 @@ def coloured(
     index, colours = there(places), plan.colours
     pixels = torch.stack([crop[index] for crop in crops], dim=1).float()  # (B, C, K, T, S, S, 3)
     b, c, k, t, s = pixels.shape[:5]
-    luma = pixels.mean(dim=(1, 2, 3, 4, 5)) @ there(LUMA.astype(np.float32))
-    weighted = (there(colours.about_mean) * luma)[:, None]
-    offset = (weighted - there(colours.mean)) / there(colours.deviation)
+    lumas = (pixels.mean(dim=(1, 4, 5)) @ there(LUMA.astype(np.float32))).flatten(1)
+    if colours.matrix.shape[1] == 1:
+        lumas = lumas.mean(dim=1, keepdim=True)
+    weighted = (there(colours.about_mean) * lumas)[..., None]
+    offset = (weighted - there(colours.mean)) / there(colours.deviation)  # (B, F, 3)
     # Three additions rather than a matrix product, which a GPU may round to ten bits (TF32).
-    out = offset[:, None, :, None, None].repeat(1, c * k * t, 1, s, s)
-    matrix, pixels = there(colours.matrix), pixels.view(b, c * k * t, 1, s, s, 3)
+    out = offset[:, None, :, :, None, None].expand(b, c, k * t, 3, s, s).clone()
+    matrix, pixels = there(colours.matrix)[:, None], pixels.view(b, c, k * t, 1, s, s, 3)
     for channel in range(3):
-        out.addcmul_(pixels[..., channel], matrix[:, None, :, channel, None, None])
+        out.addcmul_(pixels[..., channel], matrix[..., channel, None, None])
     low, high = (there(limit)[:, None, None] for limit in colours.limits)
     out.clamp_(low, high)
     out[plan.real :] = 0
@@ -243,6 +245,8 @@ def _pipeline(
             shape=numbers[2:4],
             axes=(1, 0),
             device="mixed" if gpu else "cpu",
+            # All of a batch by one JPEG decoder: two make different pixels of one picture.
+            hw_decoder_load=1.0,
             output_type=types.RGB,
             jpeg_fancy_upsampling=True,
         )

@@ -4,8 +4,9 @@
 
     stored frame --box (x, y, w, h)--> part --resize (w, h)--> picture --windows (x, y)--> S x S
 
-Training cuts a random box and resizes it to S x S: its one window is the whole picture. Test
-resizes the whole frame and cuts one window, or three.
+Training cuts a random box and resizes it to S x S: its one window is the whole picture. The box
+is one of RandomResizedCrop, or one of the followed code's MultiScaleCrop. Test resizes the whole
+frame and cuts one window, or three.
 """
 
 from __future__ import annotations
@@ -23,6 +24,14 @@ Draws = npt.NDArray[np.float64]
 ATTEMPTS = 10
 CROP_SLOTS = 2 * ATTEMPTS + 2
 
+SCALES = (1.0, 0.875, 0.75, 0.66)
+SNAP = 2
+"""Multi-scale sides so near to the side that the model sees become that side, pixels."""
+# Scales of width and height at most one rank apart; places in quarters of the room there is, and
+# the centre last.
+_PAIRS = np.array([(i, j) for j in range(4) for i in range(4) if abs(i - j) <= 1])
+_PLACES = np.array([(0, 0), (4, 0), (0, 4), (4, 4), (2, 2)])
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -36,8 +45,11 @@ class Geometry:
 
 
 def training_geometry(widths: Pixels, heights: Pixels, draws: Draws, views: TrainViews) -> Geometry:
-    """Random resized crops and flips from uniform draws (B, CROP_SLOTS + 1)."""
-    boxes = random_boxes(widths, heights, draws[:, :-1], views.crop_area, views.crop_aspect)
+    """Random crops, resized, and flips from uniform draws (B, CROP_SLOTS + 1)."""
+    if views.crop == "multi-scale":
+        boxes = multi_scale_boxes(widths, heights, draws, views.size)
+    else:
+        boxes = random_boxes(widths, heights, draws[:, :-1], views.crop_area, views.crop_aspect)
     b = len(widths)
     return Geometry(
         boxes=boxes,
@@ -74,6 +86,29 @@ def random_boxes(
     top = (y * (heights - h + 1)).astype(np.int64)
     drawn = np.stack([left, top, w, h], axis=1)
     return np.where(fits.any(axis=1)[:, None], drawn, _centred(widths, heights, aspect))
+
+
+def multi_scale_boxes(widths: Pixels, heights: Pixels, draws: Draws, size: int) -> Pixels:
+    """Boxes x, y, w, h, int64 (B, 4), as the followed code's MultiScaleCrop draws them.
+
+    It resizes the short side to 8/7 of ``size`` (256 for 224), then cuts ten pairs of sides at five
+    places (protocols 2). Here the box is found in that picture and carried back to the frame, to
+    whole pixels: exact where the frame's short side is that already. draws: uniform, (B, >= 2):
+    the pair and the place.
+    """
+    short = int(256 / 224 * size)
+    frame = np.stack([widths, heights], axis=1)
+    scale = short / frame.min(axis=1)[:, None]
+    picture = np.floor(frame * scale + 0.5).astype(np.int64)
+    sides = np.array([int(short * scale) for scale in SCALES])
+    sides = np.where(np.abs(sides - size) <= SNAP, size, sides)
+    sides = sides[_PAIRS[(draws[:, 0] * len(_PAIRS)).astype(np.int64)]]
+    place = _PLACES[(draws[:, 1] * len(_PLACES)).astype(np.int64)]
+    start = (picture - sides) // 4 * place
+    low = np.rint(start / scale).astype(np.int64)
+    high = np.minimum(np.rint((start + sides) / scale).astype(np.int64), frame)
+    low = np.minimum(low, frame - 1)
+    return np.concatenate([low, np.maximum(high - low, 1)], axis=1)
 
 
 def _centred(widths: Pixels, heights: Pixels, aspect: tuple[float, float]) -> Pixels:

@@ -8,7 +8,8 @@ Training::
 
 The global batch of a step is the same for any number of ranks, and any step can be the first.
 Evaluation walks through the subset in official order the same way, drops nothing, and fills what
-is missing from the last step with -1.
+is missing from the last step with -1. What the followed code's evaluation leaves out by its own
+ranks and batches is ``published_places``.
 """
 
 from __future__ import annotations
@@ -48,3 +49,16 @@ def evaluation_slice(n: int, step: int, batch: int, rank: int, world: int) -> Po
     start = (step * world + rank) * batch
     places = np.arange(start, start + batch, dtype=np.int64)
     return np.where(places < n, places, -1)
+
+
+def published_places(n: int, ranks: int, batch: int) -> Positions:
+    """Places among n videos that the followed code evaluates, ascending.
+
+    Rank r of its validation loader takes every ``ranks``-th video from r on and drops its last
+    batch where that is short (protocols 3), so a rank whose share is no multiple of ``batch``
+    loses the rest.
+    """
+    places = np.arange(n, dtype=np.int64)
+    rank, turn = places % ranks, places // ranks
+    share = (n - rank + ranks - 1) // ranks
+    return places[turn < share // batch * batch]

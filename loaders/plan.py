@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -22,6 +23,7 @@ import numpy.typing as npt
 
 from loaders import colour, geometry, order, sampling
 from loaders.draws import row_uniforms
+from loaders.mirror import UNFLIPPED, mirrored_labels
 from loaders.views import TestViews, TrainViews, Views
 from manifests.errors import UserError
 from shards.store import ShardStore
@@ -30,7 +32,11 @@ from shards.subsets import Subset
 PLAN_VERSION = 1
 """Raised when the same seed no longer gives the same batches; older checkpoints are refused."""
 
+PUBLISHED_RANKS, PUBLISHED_BATCH = 8, 2
+"""The published evaluations ran on so many ranks, in batches of so many videos."""
+
 Integers = npt.NDArray[np.int64]
+Uniforms = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Planner:
         seed: int,
         rank: int,
         world: int,
+        published_drop: bool = False,
     ) -> None:
         """See ClipLoader for the arguments and what is refused."""
         subset.check(store)
@@ -76,20 +83,31 @@ class Planner:
         _check_share(subset, views, batch, rank, world)
         self._clips = store.index_of(subset.rows)
         self._labels = subset.labels(store)
+        self._mirrored = mirrored_labels(subset.classes, store.classes.names)
+        self._tested = _tested(subset, views, published_drop)
         self._order = lru_cache(maxsize=2)(self._epoch_order)
 
     @property
     def steps(self) -> int:
         """Steps of an epoch, the same on every rank."""
-        n = len(self.subset)
         if isinstance(self.views, TrainViews):
-            return order.training_steps(n, self.batch)
-        return order.evaluation_steps(n, self.batch, self.world)
+            return order.training_steps(len(self.subset), self.batch)
+        return order.evaluation_steps(len(self._tested), self.batch, self.world)
 
     @property
     def share(self) -> int:
         """Clips of one step on this rank."""
         return self.batch // self.world if isinstance(self.views, TrainViews) else self.batch
+
+    @property
+    def shown(self) -> int:
+        """Clips of the subset that an evaluation shows, or that training draws from."""
+        return len(self._tested)
+
+    @property
+    def shown_rows(self) -> Integers:
+        """Their official rows, ascending."""
+        return self.subset.rows[self._tested]
 
     @property
     def identity(self) -> str:
@@ -99,6 +117,7 @@ class Planner:
             "kind": type(self.views).__name__,
             "views": asdict(self.views),
             "subset": self.subset.hash,
+            "shown": self.shown,
             "seed": self.seed,
             "batch": self.batch,
         }
@@ -106,29 +125,29 @@ class Planner:
 
     def step(self, epoch: int, step: int) -> StepPlan:
         """The batch of a step; any step costs the same."""
-        n, share = len(self.subset), (self.rank, self.world)
+        share = (self.rank, self.world)
         if isinstance(self.views, TrainViews):
             places = order.training_slice(self._order(epoch), step, self.batch, *share)
             return self._training(epoch, places, self.views)
-        places = order.evaluation_slice(n, step, self.batch, *share)
-        return self._test(places, self.views)
+        turns = order.evaluation_slice(self.shown, step, self.batch, *share)
+        return self._test(np.where(turns < 0, -1, self._tested[turns]), self.views)
 
     def displacement(self) -> int:
         """Largest distance, in source frames, of a frame of the subset's test grid from the stored
         frame that stands for it; training views are measured by the grid of one clip."""
         store = self.store
         stored, of = store.frame_counts[self._clips], store.source_frame_counts[self._clips]
-        thinned = self._clips[stored < of]
+        thinned = np.flatnonzero(stored < of)
         parts = [
             self._displacement(part) for part in np.array_split(thinned, len(thinned) // 4096 + 1)
         ]
         return max(parts)
 
-    def _displacement(self, clips: Integers) -> int:
-        if not len(clips):
+    def _displacement(self, places: Integers) -> int:
+        if not len(places):
             return 0
-        counts = self.store.source_frame_counts[clips].astype(np.int64)
-        wanted = sampling.test_frames(counts, self.views.frames, self.views.clips)
+        clips = self._clips[places]
+        wanted = self._wanted(places)
         begins = self.store.frame_ends[clips].astype(np.int64)
         found = self._stored(clips, wanted) + begins[:, None, None]
         return int(np.abs(self.store.frame_numbers[found].astype(np.int64) - wanted).max())
@@ -139,34 +158,50 @@ class Planner:
     def _training(self, epoch: int, places: Integers, views: TrainViews) -> StepPlan:
         clips, rows = self._clips[places], self.subset.rows[places]
 
-        def draws(purpose: str, slots: int) -> npt.NDArray[np.float64]:
-            return row_uniforms(self.seed, epoch, purpose, rows, slots)
+        def draws(purpose: str, *slots: int) -> Uniforms:
+            flat = row_uniforms(self.seed, epoch, purpose, rows, math.prod(slots))
+            return flat.reshape(-1, *slots)
 
         counts = self.store.source_frame_counts[clips].astype(np.int64)
         wanted = sampling.training_frames(counts, draws("frames", views.frames))
         crops = draws("crop", geometry.CROP_SLOTS + 1)
+        boxes = geometry.training_geometry(*self._sizes(clips), crops, views)
+        labels = self._labels[places]
+        if views.flip_labels == "swap":
+            mirrored = self._mirrored[labels]
+            boxes = replace(boxes, flips=boxes.flips & (mirrored != UNFLIPPED))
+            labels = np.where(boxes.flips, mirrored, labels)
+        factors = draws("jitter", views.frames, colour.FACTORS) if views.per_frame else None
         return StepPlan(
             clips=clips,
             rows=rows,
-            labels=self._labels[places],
+            labels=labels,
             frames=self._stored(clips, wanted[:, None, :]),
-            geometry=geometry.training_geometry(*self._sizes(clips), crops, views),
-            colours=colour.training_colours(draws("colour", colour.COLOUR_SLOTS), views),
+            geometry=boxes,
+            colours=colour.training_colours(draws("colour", colour.COLOUR_SLOTS), views, factors),
         )
 
     def _test(self, places: Integers, views: TestViews) -> StepPlan:
         padding = places < 0
         clips = self._clips[places]
-        counts = self.store.source_frame_counts[clips].astype(np.int64)
-        wanted = sampling.test_frames(counts, views.frames, views.clips)
         return StepPlan(
             clips=np.where(padding, -1, clips),
             rows=np.where(padding, -1, self.subset.rows[places]),
             labels=np.where(padding, 0, self._labels[places]),
-            frames=self._stored(clips, wanted),
+            frames=self._stored(clips, self._wanted(places)),
             geometry=geometry.test_geometry(*self._sizes(clips), views),
             colours=colour.plain_colours(len(clips), views.statistics),
         )
+
+    def _wanted(self, places: Integers) -> Integers:
+        """Source frames of the test grid of some clips of the subset, (B, K, T)."""
+        views = self.views
+        counts = self.store.source_frame_counts[self._clips[places]].astype(np.int64)
+        if isinstance(views, TrainViews) or not views.random_clips or views.clips == 1:
+            return sampling.test_frames(counts, views.frames, views.clips)
+        rows, slots = self.subset.rows[places], views.clips * views.frames
+        draws = row_uniforms(self.seed, 0, "test frames", rows, slots)
+        return sampling.random_test_frames(counts, draws.reshape(-1, views.clips, views.frames))
 
     def _sizes(self, clips: Integers) -> tuple[Integers, Integers]:
         store = self.store
@@ -180,6 +215,21 @@ class Planner:
         if (ends - begins == store.source_frame_counts[clips]).all():
             return wanted  # every source frame is stored, at the place of its number
         return sampling.nearest_stored(store.frame_numbers, begins, ends, wanted)
+
+
+def _tested(subset: Subset, views: Views, published_drop: bool) -> Integers:
+    """Places in the subset of the clips that are shown."""
+    if not published_drop:
+        return np.arange(len(subset), dtype=np.int64)
+    if isinstance(views, TrainViews):
+        raise UserError("published_drop is a rule of evaluation: leave it out in training")
+    places = order.published_places(len(subset), PUBLISHED_RANKS, PUBLISHED_BATCH)
+    if not len(places):
+        raise UserError(
+            f"of the {len(subset)} clips of subset {subset.name} the published loaders evaluate "
+            "none: leave out published_drop"
+        )
+    return places
 
 
 def _check_share(subset: Subset, views: Views, batch: int, rank: int, world: int) -> None:

@@ -7,7 +7,8 @@ T wanted ones:
   never seen); with fewer frames than segments, frame round(i * n / T) modulo n, without chance;
 * test: the centres of T segments of n / T frames, floor(i * n / T + n / 2T). Of K clips, number k
   looks at phase (k + 1/2) / K of every segment, so one clip is the rule before, and K clips are K
-  different ones. (The public code takes K random clips instead.)
+  different ones;
+* random test, the public code's rule for several clips: the training rule K times over.
 
 A set may store a part of the frames only; then the nearest stored frame stands for each wanted
 one, and ``displacement`` says how far away it was.
@@ -39,6 +40,15 @@ def test_frames(counts: Numbers, frames: int, clips: int) -> Numbers:
     phases = 2 * np.arange(clips, dtype=np.int64)[:, None] + 1
     segments = 2 * clips * np.arange(frames, dtype=np.int64)[None, :]
     return (segments + phases)[None] * counts[:, None, None] // (2 * clips * frames)
+
+
+def random_test_frames(counts: Numbers, draws: npt.NDArray[np.float64]) -> Numbers:
+    """Source frames of K random clips of each video, int64 (B, K, T).
+
+    counts: int64 (B,). draws: uniform in [0, 1), (B, K, T).
+    """
+    b, k, t = draws.shape
+    return training_frames(counts.repeat(k), draws.reshape(b * k, t)).reshape(b, k, t)
 
 
 def nearest_stored(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from manifests.errors import UserError
 
 Statistics = Literal["imagenet", "clip"]
+Crop = Literal["resized", "multi-scale"]
+FlipLabels = Literal["keep", "swap"]
 
 MEAN = {
     "imagenet": np.array([123.675, 116.28, 103.53]),
@@ -26,24 +28,34 @@ DEVIATION = {
 class TrainViews:
     """One random clip of each video: segments, resized crop, flip, jitter, grey.
 
-    All draws are shared by the frames of a clip. The defaults are torchvision's for the crop and
-    those of the followed code for colours.
+    All draws are shared by the frames of a clip, unless jitter is ``per_frame``. The defaults are
+    torchvision's for the crop and those of the followed code for colours.
     """
 
     frames: int = 8
     """Frames of a clip (T)."""
     size: int = 224
     """Side of the square the model sees, pixels."""
+    crop: Crop = "resized"
+    """resized: a random area and aspect anywhere; multi-scale: the followed code's ten sizes at
+    five places of the picture."""
     crop_area: tuple[float, float] = (0.08, 1.0)
-    """Smallest and largest share of the picture that a crop takes."""
+    """Smallest and largest share of the picture that a resized crop takes."""
     crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)
-    """Smallest and largest width over height of a crop."""
+    """Smallest and largest width over height of a resized crop."""
     flip: float = 0.5
-    """Probability of a horizontal flip."""
+    """Probability of a horizontal flip; 0 switches it off."""
+    flip_labels: FlipLabels = "keep"
+    """keep: a flipped clip keeps its label, as in the followed code; swap: where its class names
+    left or right it gets the class that names the other, and is not flipped if that is no
+    candidate."""
     jitter_p: float = 0.8
     """Probability of colour jitter."""
     jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.2, 0.1)
     """Strength of jitter in brightness, contrast, saturation (factors 1 +- x) and hue (turns)."""
+    per_frame: bool = False
+    """Draw the strengths anew for every frame of a jittered clip, as the followed code does, and
+    take contrast about each frame's mean instead of the clip's."""
     grey_p: float = 0.2
     """Probability of dropping the colours."""
     statistics: Statistics = "imagenet"
@@ -55,6 +67,8 @@ class TrainViews:
             _check(0 <= getattr(self, name) <= 1, f"{name} {getattr(self, name)}: from 0 to 1")
         _check(0 < self.crop_area[0] <= self.crop_area[1] <= 1, f"crop_area {self.crop_area}")
         _check(0 < self.crop_aspect[0] <= self.crop_aspect[1], f"crop_aspect {self.crop_aspect}")
+        _check_one_of("crop", self.crop, Crop)
+        _check_one_of("flip_labels", self.flip_labels, FlipLabels)
         good = min(self.jitter) >= 0 and max(self.jitter[:3]) <= 1 and self.jitter[3] <= 0.5
         _check(good, f"jitter {self.jitter}: three strengths from 0 to 1, hue from 0 to 0.5")
 
@@ -71,7 +85,8 @@ class TrainViews:
 
 @dataclass(frozen=True)
 class TestViews:
-    """Clips over the length of a video times crops over its width; nothing is random."""
+    """Clips over the length of a video times crops over its width; nothing is random, unless
+    ``random_clips`` is asked for."""
 
     frames: int = 8
     """Frames of a clip (T)."""
@@ -86,6 +101,9 @@ class TestViews:
     """Short side before a centre crop, pixels."""
     statistics: Statistics = "imagenet"
     """Mean and deviation that pixels are normalised with."""
+    random_clips: bool = False
+    """Of several clips, take random frames of the segments as the followed code does, the same
+    ones in every evaluation under one seed."""
 
     def __post_init__(self) -> None:
         _check_common(self.frames, self.size, self.statistics)
@@ -100,8 +118,12 @@ Views = TrainViews | TestViews
 
 def _check_common(frames: int, size: int, statistics: str) -> None:
     _check(frames >= 1, f"frames {frames}: at least 1")
-    _check(size >= 1, f"size {size}: at least 1 pixel")
-    _check(statistics in MEAN, f"statistics {statistics!r}: one of {', '.join(MEAN)}")
+    _check(size >= 2, f"size {size}: at least 2 pixels")
+    _check_one_of("statistics", statistics, Statistics)
+
+
+def _check_one_of(name: str, value: str, allowed: Any) -> None:
+    _check(value in get_args(allowed), f"{name} {value!r}: one of {', '.join(get_args(allowed))}")
 
 
 def _check(good: bool, problem: str) -> None:

@@ -127,7 +127,8 @@ class Progress:
     recipe: dict[str, Any]
     subset: str
     dataset: str
-    loader: str  # identity of order, frames and augmentation: the plan's version
+    plan: int  # version of the rules that make batches of a seed
+    loader: str  # identity of order, frames and augmentation
     seconds: float  # spent training so far
     history: list[dict[str, Any]]  # evaluations so far
 

@@ -87,7 +87,7 @@ def predict(
 
 
 def check_complete(predictions: Predictions, rows: np.ndarray, target: str) -> None:
-    """Refuse figures that do not cover exactly the rows `(n,)` of the subset."""
+    """Refuse figures that do not cover exactly the rows `(n,)` that were to be shown."""
     missing = np.setdiff1d(rows, predictions.rows)
     if len(missing) or len(predictions.rows) != len(rows):
         raise UserError(

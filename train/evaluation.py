@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from loaders import ClipLoader, TestViews
 from train.data import Target
 from train.evaluate import TOP, check_complete, predict, videos_per_step
+from train.looks import clips_dtype
 from train.methods import Method
 from train.metrics import confusion, per_class
 from train.models.tokenizer import Tokenizer
@@ -69,7 +70,7 @@ class Evaluator:
             test.loader.close()
 
     def _prepare(self, target: Target, tokenizer: Tokenizer, reading: Reading) -> _Test:
-        look, accelerator = self.recipe.look, self.accelerator
+        look, testing, accelerator = self.recipe.look, self.recipe.testing, self.accelerator
         views = TestViews(
             frames=look.frames,
             size=look.size,
@@ -77,15 +78,19 @@ class Evaluator:
             crops=look.views.crops,
             short_side=look.short_side,
             statistics=look.statistics,
+            random_clips=look.random_clips,
         )
         loader = ClipLoader(
             target.store,
             target.subset,
             views,
-            videos_per_step(self.recipe.testing.eval_batch, look.views.views),
+            videos_per_step(testing.eval_batch, look.views.views),
+            seed=self.recipe.seed,
             rank=accelerator.process_index,
             world=accelerator.num_processes,
             device=accelerator.device,
+            dtype=clips_dtype(self.recipe.optim.precision),
+            published_drop=testing.published_drop,
             backend=reading.backend,
             threads=reading.threads,
         )
@@ -106,7 +111,7 @@ class Evaluator:
                 test.loader.epoch(0),
                 self.accelerator.gather,
             )
-        check_complete(found, target.subset.rows, target.name)
+        check_complete(found, test.loader.rows, target.name)
         names = target.subset.classes
         return Evaluation(
             target=target.name,
@@ -121,6 +126,7 @@ class Evaluator:
             top5=found.top(TOP) if len(names) >= TOP else None,
             evaluated=len(found.rows),
             of=len(target.subset),
+            published_drop=self.recipe.testing.published_drop,
             displacement=test.loader.displacement,
             seconds=round(time.perf_counter() - began, 3),
             per_class=per_class(confusion(found.ranked, found.labels, len(names)), names),

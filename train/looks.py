@@ -1,10 +1,23 @@
-"""Whether what a recipe looks at is what its backbone sees."""
+"""Whether what a recipe looks at is what its backbone sees, and in which numbers."""
 
 from __future__ import annotations
 
+import torch
+
 from manifests.errors import UserError
 from train.models.config import ViCLIPConfig
-from train.recipes.records import Views
+from train.recipes.records import Precision, Views
+
+_DTYPES: dict[Precision, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+
+
+def clips_dtype(precision: Precision) -> torch.dtype:
+    """What clips are handed over in: the patch embedding would round them to it anyway."""
+    return _DTYPES[precision]
 
 
 def check_look(look: Views, config: ViCLIPConfig) -> None:

@@ -41,6 +41,7 @@ class Evaluation:
     of: int
     displacement: int  # largest distance from a wanted frame to the stored one, source frames
     seconds: float
+    published_drop: bool = False  # left out what the followed code's loaders drop
     per_class: tuple[ClassScore, ...] = ()
 
     @property
@@ -50,6 +51,7 @@ class Evaluation:
         return (
             f"{self.target}: top-1 {self.top1:.2f}{top5} · {self.classes} classes · "
             f"{self.clips}x{self.crops} views · evaluated {self.evaluated} of {self.of}"
+            + (" (published drop)" if self.published_drop else "")
         )
 
 

@@ -12,6 +12,7 @@ signal with its state saved.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,9 @@ def main(words: Sequence[str] | None = None) -> int:
     if ranks:
         return start_ranks(ranks, [str(Path(__file__).resolve()), *arguments])
     first = os.environ.get("RANK", "0") == "0"
+    if first and sys.stderr.isatty():  # elsewhere stderr is for refusals
+        logging.basicConfig(format=f"{PROGRAM}: %(message)s")
+        logging.getLogger("loaders").setLevel(logging.INFO)
     try:
         from train.session import run  # torch takes its time: wrong words should not
 

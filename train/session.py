@@ -22,10 +22,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from loaders import ClipLoader, TrainViews
+from loaders import PLAN_VERSION, ClipLoader, TrainViews
+from loaders.clips import choose
 from manifests.errors import UserError
 from shards.atomic import atomic_write
 from train.checkpoint import Progress, latest_progress, load_state, register
+from train.looks import clips_dtype
 from train.pretraining import Pretraining
 from train.recipes.records import Pretrain, Recipe, differences
 from train.recipes.words import Where, Words
@@ -115,7 +117,7 @@ def _run(
             if folder is not None:
                 load_state(accelerator, folder)
             progress, pace = train(loop, progress, evaluate)
-    return _finish(work, recipe, out, progress, pace, accelerator)
+    return _finish(work, recipe, where, out, progress, pace, accelerator)
 
 
 def _training_loader(
@@ -134,6 +136,7 @@ def _training_loader(
         rank=accelerator.process_index,
         world=accelerator.num_processes,
         device=accelerator.device,
+        dtype=clips_dtype(recipe.optim.precision),
         backend=where.backend,
         threads=where.threads,
     )
@@ -150,11 +153,20 @@ def _start(
     """Where the run begins, and the state to load; writes recipe.json."""
     data = work.data
     fresh = Progress(
-        0, 0, 0, recipe.as_json(), data.train.hash, data.store.identity, loader, 0.0, []
+        epoch=0,
+        step=0,
+        update=0,
+        recipe=recipe.as_json(),
+        subset=data.train.hash,
+        dataset=data.store.identity,
+        plan=PLAN_VERSION,
+        loader=loader,
+        seconds=0.0,
+        history=[],
     )
     found = latest_progress(out) if where.resume else None
     if found is not None:
-        _check_same(found[1], fresh, out)
+        check_same(found[1], fresh, out)
     if accelerator.is_main_process:
         if found is None and out.exists():
             _clear(out)
@@ -172,14 +184,15 @@ def _clear(out: Path) -> None:
         old.unlink(missing_ok=True)
 
 
-def _check_same(saved: Progress, fresh: Progress, out: Path) -> None:
+def check_same(saved: Progress, fresh: Progress, out: Path) -> None:
     """Refuse to go on over other clips, another order or another augmentation."""
-    what = {"dataset": "shards", "subset": "training subset", "loader": "batches"}
-    for name, words in what.items():
-        if getattr(saved, name) != getattr(fresh, name):
+    what = {"dataset": "shard set", "subset": "training subset", "plan": "plan version"}
+    for name, words in {**what, "loader": "order, frames or augmentation"}.items():
+        theirs, mine = (str(getattr(state, name)) for state in (saved, fresh))
+        if theirs != mine:
             raise UserError(
-                f"the state in {out} was saved with other {words}: bring those back, or start anew "
-                "with --overwrite"
+                f"the state in {out} was saved with another {words} ({theirs[:12]}, now "
+                f"{mine[:12]}): bring that back, or start anew with --overwrite"
             )
 
 
@@ -225,6 +238,7 @@ def _evaluation(work: Work, recipe: Recipe[Any, Any], out: Path) -> Callable[[Pr
 def _finish(
     work: Work,
     recipe: Recipe[Any, Any],
+    where: Where,
     out: Path,
     progress: Progress,
     pace: Pace,
@@ -232,7 +246,7 @@ def _finish(
 ) -> Result:
     last = work.save(out, "last", progress.epoch) if recipe.optim.epochs else None
     chosen = selections(recipe.task, progress, last)
-    result = _result(work, recipe, progress, pace, chosen, accelerator)
+    result = _result(work, recipe, where, progress, pace, chosen, accelerator)
     if accelerator.is_main_process:
         save_result(out / "result.json", result)
     accelerator.wait_for_everyone()
@@ -242,6 +256,7 @@ def _finish(
 def _result(
     work: Work,
     recipe: Recipe[Any, Any],
+    where: Where,
     progress: Progress,
     pace: Pace,
     chosen: tuple[Selection, ...],
@@ -279,6 +294,7 @@ def _result(
             "device": str(accelerator.device),
             "processes": accelerator.num_processes,
             "precision": recipe.optim.precision,
+            "decoder": ": ".join(choose(where.backend, accelerator.device)),
             "threads": torch.get_num_threads(),
             "cores": os.cpu_count(),
         },

@@ -50,7 +50,8 @@ def source_count(row: int) -> int:
 def flat(clip: Clip) -> EncodedClip:
     """Frames of one colour each: red and blue say the clip, green the source frame."""
     size = (64 + 16 * (clip.row % 5), 96 - 16 * (clip.row % 4))
-    return _encoded(clip, size, lambda number: np.array(colour_of(clip.row, number)))
+    numbers, count = stored_numbers(clip.row), source_count(clip.row)
+    return _encoded(clip, size, lambda n: np.array(colour_of(clip.row, n)), numbers, count)
 
 
 def colour_of(row: int, number: int) -> tuple[int, int, int]:
@@ -75,13 +76,24 @@ def texture(clip: Clip) -> EncodedClip:
         part = big[:, number : number + width].astype(np.float64)
         return part * (0.6 + 0.4 * number / 48)
 
-    return _encoded(clip, (width, height), picture)
+    numbers, count = stored_numbers(clip.row), source_count(clip.row)
+    return _encoded(clip, (width, height), picture, numbers, count)
+
+
+def film(clip: Clip, frames: np.ndarray) -> EncodedClip:
+    """A clip of given frames, uint8 (T, H, W, 3), all of them stored."""
+    numbers = tuple(range(len(frames)))
+    height, width = frames.shape[1:3]
+    return _encoded(clip, (width, height), lambda number: frames[number], numbers, len(frames))
 
 
 def _encoded(
-    clip: Clip, size: tuple[int, int], picture: Callable[[int], np.ndarray]
+    clip: Clip,
+    size: tuple[int, int],
+    picture: Callable[[int], np.ndarray],
+    numbers: tuple[int, ...],
+    count: int,
 ) -> EncodedClip:
-    numbers = stored_numbers(clip.row)
     frames = []
     for number in numbers:
         image = np.broadcast_to(picture(number), (size[1], size[0], 3)).clip(0, 255)
@@ -93,7 +105,7 @@ def _encoded(
         clip=clip,
         frames=tuple(frames),
         source_frames=numbers,
-        source_frame_count=source_count(clip.row),
+        source_frame_count=count,
         fps=25.0,
         width=size[0],
         height=size[1],

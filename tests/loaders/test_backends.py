@@ -1,4 +1,4 @@
-"""Pixels: both backends against a slow reference written out, and against each other."""
+"""Pixels: both backends against a slow reference, torchvision's rules, and each other."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 import simplejpeg
 import torch
 
-from loaders.colour import LUMA
 from loaders.cpu import CpuBackend
 from loaders.plan import Planner, StepPlan
+from loaders.views import DEVIATION, MEAN, TrainViews
 from loaders.views import TestViews as FixedViews
-from loaders.views import TrainViews
 from shards.subsets import split_subset
+from tests.loaders.opening import KINDS
+from tests.loaders.reference import Mean, batch_of, normalised, our_paint, torchvision_paint
 
 CPU = torch.device("cpu")
 LEVEL = 1 / 57
@@ -23,6 +24,7 @@ LEVEL = 1 / 57
 VIEWS = {
     "train": TrainViews(size=64),
     "train-clip-statistics": TrainViews(size=48, statistics="clip", jitter_p=1, grey_p=0.5),
+    "train-per-frame": TrainViews(size=64, jitter_p=1, per_frame=True, crop="multi-scale"),
     "centre": FixedViews(size=64, short_side=73),
     "multi-view": FixedViews(size=64, clips=2, crops=3, frames=4),
 }
@@ -53,43 +55,12 @@ def pixels_of(backend, plans: Planner, steps: int = 2) -> list[tuple[StepPlan, n
     return made
 
 
-def bilinear(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Resize float (h, w, 3) by the two nearest pixels each way, centres of pixels aligned."""
-    for axis, size in ((0, height), (1, width)):
-        n = image.shape[axis]
-        place = np.clip((np.arange(size) + 0.5) * n / size - 0.5, 0, n - 1)
-        low = np.floor(place).astype(int)
-        high = np.minimum(low + 1, n - 1)
-        weight = np.expand_dims(place - low, [a for a in range(3) if a != axis])
-        image = image.take(low, axis) * (1 - weight) + image.take(high, axis) * weight
-    return image
-
-
-def reference(store, plan: StepPlan, size: int) -> np.ndarray:
-    """A batch in float64, frame by frame, straight from the words of the plan."""
-    batch = []
-    for i in range(len(plan.rows)):
-        x, y, w, h = plan.geometry.boxes[i]
-        clip = []
-        for jpeg in store.read_frames(int(plan.clips[i]), plan.frames[i].ravel().tolist()):
-            frame = simplejpeg.decode_jpeg(jpeg, "RGB").astype(np.float64)[y : y + h, x : x + w]
-            frame = bilinear(frame, *plan.geometry.resized[i].tolist())
-            clip.append(frame[:, ::-1] if plan.geometry.flips[i] else frame)
-        views = np.stack(clip)
-        matrix = plan.colours.affine(i, float(views.mean(axis=(0, 1, 2)) @ LUMA))
-        for x, y in plan.geometry.windows[i]:
-            part = views[:, y : y + size, x : x + size] @ matrix[:, :3].T + matrix[:, 3]
-            part = np.clip(part, *plan.colours.limits)
-            batch.append(part.reshape(*plan.frames[i].shape, size, size, 3))
-    return np.moveaxis(np.concatenate(batch), -1, 2)
-
-
 def one_level(plan: StepPlan, views: int) -> np.ndarray:
     """What a level of 255 in every pixel can become by the colours of each view, (B * V,)."""
     colours = plan.colours
-    own = np.abs(colours.matrix).sum(axis=2)
-    mean = np.abs(colours.about_mean)[:, None] / colours.deviation
-    return (own + mean).max(axis=1).repeat(views // len(plan.rows)) + 1e-4
+    own = np.abs(colours.matrix).sum(axis=3)
+    mean = np.abs(colours.about_mean)[..., None] / colours.deviation
+    return (own + mean).max(axis=(1, 2)).repeat(views // len(plan.rows)) + 1e-4
 
 
 @pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
@@ -98,11 +69,50 @@ def test_pixels_are_those_of_the_reference(texture_store, views, kind):
     """8-bit rounding after the resize is all that is lost: less than a level before colours."""
     plans = planner(texture_store, views)
     for plan, found in pixels_of(backend_of(kind, plans), plans):
-        expected = reference(texture_store, plan, views.size)
+        batch = batch_of(texture_store, plan, views.size, our_paint(plans, 1))
+        expected = normalised(batch, views.statistics)
         assert found.shape == expected.shape and found.dtype == np.float32
         distance = np.abs(found - expected)
         assert (distance.max(axis=(1, 2, 3, 4)) <= one_level(plan, len(found))).all()
         assert distance.mean() < 0.4 * LEVEL
+
+
+JITTERS: dict[str, tuple[dict[str, object], Mean]] = {
+    "none": ({"jitter_p": 0.0}, "clip"),
+    "brightness": ({"jitter": (0.4, 0.0, 0.0, 0.0)}, "clip"),
+    "contrast": ({"jitter": (0.0, 0.4, 0.0, 0.0)}, "clip"),
+    "contrast, theirs about each frame's mean": ({"jitter": (0.0, 0.4, 0.0, 0.0)}, "frame"),
+    "saturation": ({"jitter": (0.0, 0.0, 0.2, 0.0)}, "clip"),
+    "hue": ({"jitter": (0.0, 0.0, 0.0, 0.1)}, "clip"),
+    "all but hue": ({"jitter": (0.4, 0.4, 0.2, 0.0)}, "clip"),
+    "all four": ({}, "clip"),
+    "all four, grey": ({"grey_p": 1.0}, "clip"),
+    "all four, per_frame": ({"per_frame": True}, "frame"),
+}
+"""What is compared with torchvision, and what its contrast is taken about."""
+
+
+@pytest.mark.parametrize("name", JITTERS)
+def test_how_far_real_clips_are_from_torchvision(real_store, name):
+    """The table of loaders/README.md, in levels of 255; shown by `pytest -s`."""
+    options, mean = JITTERS[name]
+    views = TrainViews(**{"size": 112, "jitter_p": 1.0, "grey_p": 0.0, **options})
+    plans, rng = planner(real_store, views, batch=16), np.random.default_rng(3)
+    paint = torchvision_paint(plans, 1, rng, mean)
+    theirs = batch_of(real_store, plans.step(1, 0), views.size, paint)
+    columns = []
+    for kind in KINDS:
+        [(_, found)] = pixels_of(backend_of(kind, plans), plans, 1)
+        distance = np.abs(levels(found) - theirs)
+        clips = distance.mean(axis=(1, 2, 3, 4))
+        columns += [np.median(clips), np.quantile(clips, 0.9), np.quantile(distance, 0.99)]
+        assert np.median(clips) < (1.0 if name in ("none", "brightness", "saturation") else 5.0)
+    print(f"| {name} |", *(f"{column:.1f} |" for column in columns))
+
+
+def levels(batch: np.ndarray) -> np.ndarray:
+    """A batch (..., 3, S, S) normalised by ImageNet's statistics, back on 0..255."""
+    return batch * DEVIATION["imagenet"][:, None, None] + MEAN["imagenet"][:, None, None]
 
 
 @pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
@@ -137,20 +147,28 @@ def test_colours_on_a_device_are_those_in_threads(texture_store, views):
         torch.testing.assert_close(there, in_threads, atol=1e-4, rtol=1e-4)
 
 
-def test_each_frame_is_decoded_once(texture_store, monkeypatch):
-    """Views that share frames, and clips of fewer frames than wanted, decode none twice."""
+@pytest.mark.parametrize("kind", ["cpu", "dali"])
+def test_each_frame_is_decoded_once(texture_store, monkeypatch, kind):
+    """Of the union of all views' frames, none twice: three crops and shared frames cost nothing."""
     views = FixedViews(size=64, clips=3, crops=3)
     plans = planner(texture_store, views)
-    decoded = []
+    decoded: list[int] = []
     decode = simplejpeg.decode_jpeg
     monkeypatch.setattr(
         simplejpeg,
         "decode_jpeg",
-        lambda data, *rest, **more: decoded.append(data) or decode(data, *rest, **more),
+        lambda data, *rest, **more: decoded.append(1) or decode(data, *rest, **more),
     )
-    [(plan, _)] = pixels_of(backend_of("cpu", plans), plans, 1)
+    if kind == "dali":
+        feed = _dali()._inputs
+        monkeypatch.setattr(
+            "loaders.dali._inputs",
+            lambda work, jpegs: decoded.extend([1] * len(jpegs)) or feed(work, jpegs),
+        )
+    [(plan, clips)] = pixels_of(backend_of(kind, plans), plans, 1)
     distinct = sum(len(np.unique(frames)) for frames in plan.frames)
     assert len(decoded) == distinct < plan.frames.size
+    assert len(clips) == 9 * len(plan.rows)
 
 
 @pytest.mark.gpu

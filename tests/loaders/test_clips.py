@@ -15,33 +15,15 @@ import pytest
 import torch
 
 import loaders.clips
-from loaders import Batch, ClipLoader, TrainViews
+from loaders import ClipLoader
 from loaders import TestViews as FixedViews
 from loaders.clips import choose
 from manifests.errors import UserError
 from shards.records import shard_file
 from shards.store import FrameError, ShardStore
 from shards.subsets import split_subset
+from tests.loaders.opening import BOTH, PLAIN, loader
 from tests.loaders.scenes import flat, read_flat, source_count, store_of, stored_numbers
-
-PLAIN = TrainViews(size=16, jitter_p=0, grey_p=0)
-LIVELY = TrainViews(size=32)
-HAS_DALI = loaders.clips._dali_installed()
-DALI = pytest.param("dali", marks=pytest.mark.skipif(not HAS_DALI, reason="DALI is an extra"))
-BOTH = pytest.mark.parametrize("backend", ["cpu", DALI])
-
-
-def loader(store, views=PLAIN, batch=4, split="train1", **options) -> ClipLoader:
-    return ClipLoader(store, split_subset(store, split), views, batch, **options)
-
-
-def same(one: Batch, other: Batch) -> bool:
-    """Equal to the last bit."""
-    return bool(
-        torch.equal(one.clips, other.clips)
-        and torch.equal(one.rows, other.rows)
-        and torch.equal(one.labels, other.labels)
-    )
 
 
 @BOTH
@@ -127,30 +109,6 @@ def test_a_rank_of_nothing_but_padding(flat_store, backend):
             [batch] = clips.epoch(0)
             assert (batch.rows == -1).all() and not batch.clips.any()
             assert batch.clips.shape == (10, 1, 3, 8, 8)
-
-
-@BOTH
-def test_threads_and_restarts_change_no_bit(texture_store, backend):
-    with loader(texture_store, LIVELY, 2, threads=1, backend=backend) as clips:
-        whole = list(clips.epoch(3))
-    assert len(whole) == 4
-    with loader(texture_store, LIVELY, 2, threads=3, backend=backend) as clips:
-        for start in (3, 0, 2, 4, 1):
-            rest = list(clips.epoch(3, start))
-            assert len(rest) == 4 - start
-            assert all(same(a, b) for a, b in zip(rest, whole[start:], strict=True))
-
-
-def test_ranks_make_the_batch_of_one(texture_store):
-    with loader(texture_store, LIVELY, 4) as clips:
-        whole = list(clips.epoch(1))
-    parts = []
-    for rank in range(2):
-        with loader(texture_store, LIVELY, 4, rank=rank, world=2) as clips:
-            parts.append(list(clips.epoch(1)))
-    for one, *halves in zip(whole, *parts, strict=True):
-        assert torch.equal(one.clips, torch.cat([half.clips for half in halves]))
-        assert torch.equal(one.rows, torch.cat([half.rows for half in halves]))
 
 
 @BOTH
@@ -247,14 +205,14 @@ def test_a_step_beyond_the_epoch_is_a_bug_of_the_caller(flat_store):
 
 
 def test_the_choice_of_a_backend_is_told(monkeypatch):
-    monkeypatch.setattr(loaders.clips, "_dali_installed", lambda: True)
+    monkeypatch.setattr(loaders.clips, "dali_installed", lambda: True)
     assert choose("auto", torch.device("cpu"))[0] == "cpu"
     assert choose("auto", torch.device("cuda")) == (
         "dali",
         "batches go to a GPU and DALI is installed",
     )
     assert choose("dali", torch.device("cpu")) == ("dali", "asked for")
-    monkeypatch.setattr(loaders.clips, "_dali_installed", lambda: False)
+    monkeypatch.setattr(loaders.clips, "dali_installed", lambda: False)
     name, why = choose("auto", torch.device("cuda"))
     assert name == "cpu" and "cuda12" in why
     with pytest.raises(UserError, match=r"actionshards\[cuda12\]"):

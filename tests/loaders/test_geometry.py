@@ -75,6 +75,49 @@ def test_crops_have_the_distribution_of_the_rule():
     assert (found.resized == 224).all() and not found.windows.any()
 
 
+def multi_scale(width: int, height: int, size: int) -> set[tuple[int, int, int, int]]:
+    """All boxes of MultiScaleCrop in a picture, listed one by one."""
+    base = min(width, height)
+    sides = [int(base * s) for s in (1, 0.875, 0.75, 0.66)]
+    sides = [size if abs(s - size) < 3 else s for s in sides]
+    boxes = set()
+    for i, h in enumerate(sides):
+        for j, w in enumerate(sides):
+            if abs(i - j) <= 1:
+                x, y = (width - w) // 4, (height - h) // 4
+                places = [(0, 0), (4 * x, 0), (0, 4 * y), (4 * x, 4 * y), (2 * x, 2 * y)]
+                boxes |= {(a, b, w, h) for a, b in places}
+    return boxes
+
+
+@pytest.mark.parametrize("frame", [(340, 256), (256, 256), (256, 455)])
+def test_multi_scale_crops_are_those_of_the_followed_code(frame):
+    """Where the short side is 256 already, to the pixel, and all of them about equally often."""
+    n = 20_000
+    draws = row_uniforms(6, 0, "crop", np.arange(n), CROP_SLOTS + 1)
+    sides = (np.full(n, side) for side in frame)
+    found = training_geometry(*sides, draws, TrainViews(crop="multi-scale"))
+    boxes, counts = np.unique(found.boxes, axis=0, return_counts=True)
+    assert {tuple(box) for box in boxes.tolist()} == multi_scale(*frame, 224)
+    assert (found.resized == 224).all() and abs(found.flips.mean() - 0.5) < 0.015
+    assert counts.min() > 300  # of 400, if no two of the 50 choices are one box
+
+
+@given(sides, sides, st.integers(1, 300), st.integers(0, 2**30))
+def test_multi_scale_crops_of_any_frame_lie_in_it(width, height, size, seed):
+    """Of a frame of another size they are those of the resized one, carried back."""
+    draws = row_uniforms(seed, 0, "crop", np.arange(20), CROP_SLOTS + 1)
+    views = TrainViews(crop="multi-scale", size=size)
+    boxes = training_geometry(np.full(20, width), np.full(20, height), draws, views).boxes
+    x, y, w, h = boxes.T
+    assert min(x.min(), y.min()) >= 0 and min(w.min(), h.min()) >= 1
+    assert (x + w).max() <= width and (y + h).max() <= height
+    short, picture = min(width, height), int(256 / 224 * size)
+    pixel = short / picture  # of the resized picture; a side that snaps moves by two of them
+    assert min(w.min(), h.min()) > 0.66 * short - 3 * pixel - 1
+    assert max(w.max(), h.max()) <= short + 1
+
+
 @pytest.mark.parametrize(("p", "share"), [(0.0, 0), (1.0, 1)])
 def test_flips_can_be_switched_off_and_on(p, share):
     draws = row_uniforms(5, 0, "crop", np.arange(500), CROP_SLOTS + 1)

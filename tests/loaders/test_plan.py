@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import fields, replace
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from loaders.plan import Planner, StepPlan
 from loaders.views import TestViews as FixedViews
 from loaders.views import TrainViews
+from manifests.classes import class_list
 from manifests.errors import UserError
 from shards.store import ShardStore
 from shards.subsets import Subset, split_subset
@@ -22,9 +24,20 @@ TRAIN = TrainViews(size=32)
 TEST = FixedViews(size=32, short_side=36, clips=2, crops=3)
 
 
-def planner(store, views=TRAIN, batch=4, *, seed=1, rank=0, world=1, subset=None) -> Planner:
+def planner(
+    store, views=TRAIN, batch=4, *, seed=1, rank=0, world=1, subset=None, published_drop=False
+) -> Planner:
     subset = split_subset(store, "train1") if subset is None else subset
-    return Planner(store, subset, views, batch, seed=seed, rank=rank, world=world)
+    return Planner(
+        store,
+        subset,
+        views,
+        batch,
+        seed=seed,
+        rank=rank,
+        world=world,
+        published_drop=published_drop,
+    )
 
 
 def by_row(plan: StepPlan) -> dict[int, tuple[object, ...]]:
@@ -110,6 +123,10 @@ def test_displacement_is_nothing_where_all_frames_are_stored(flat_store):
 
 
 def test_identity_names_all_that_decides_the_batches(flat_store):
+    def few(n: int) -> Subset:
+        subset = split_subset(flat_store, "train1")
+        return replace(subset, rows=subset.rows[:n], keys=subset.keys[:n])
+
     same = planner(flat_store).identity
     assert planner(flat_store, rank=1, world=2).identity == same
     others = [
@@ -119,16 +136,98 @@ def test_identity_names_all_that_decides_the_batches(flat_store):
         planner(flat_store, replace(TRAIN, flip=0.4)),
         planner(flat_store, replace(TRAIN, statistics="clip")),
         planner(flat_store, subset=split_subset(flat_store, "test1")),
+        planner(flat_store, TEST, subset=few(15)),
+        planner(flat_store, TEST, subset=few(15), published_drop=True),
     ]
-    assert len({same, *(other.identity for other in others)}) == 7
+    assert len({same, *(other.identity for other in others)}) == 9
+
+
+@given(st.integers(0, 3), st.sampled_from([0.0, 0.5, 1.0]))
+def test_flips_swap_labels_of_left_and_right(flat_store, epoch, flip):
+    """Same clips, frames and flips under either rule, unless a class may not be flipped."""
+    subset = split_subset(flat_store, "train1")
+    names = ("pull left", "pull right", "wave", "turn left")
+    store = replace_classes(flat_store, (*names, "turn right"))
+    subset = replace(subset, classes=names)
+    views = replace(TRAIN, flip=flip)
+    keeping = planner(store, views, 16, subset=subset)
+    swapping = planner(store, replace(views, flip_labels="swap"), 16, subset=subset)
+    one, other = keeping.step(epoch, 0), swapping.step(epoch, 0)
+    assert (one.rows == other.rows).all() and (one.frames == other.frames).all()
+    assert (one.labels == one.rows % 4).all()
+    fixed = one.labels == 3  # "turn right" is a class, but none of these
+    assert not other.geometry.flips[fixed].any()
+    assert (one.geometry.flips == other.geometry.flips)[~fixed].all()
+    flipped = other.geometry.flips
+    swapped = np.array([1, 0, 2, 3])[one.labels]
+    assert (other.labels == np.where(flipped, swapped, one.labels)).all()
+    assert flip != 1.0 or ((other.labels == swapped).all() and flipped[~fixed].all())
+
+
+def replace_classes(store: ShardStore, names: tuple[str, ...]) -> ShardStore:
+    """The same set with other class names, more of them than it has clips of."""
+    found = copy.copy(store)
+    found.classes = class_list("custom", names)
+    return found
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 9))
+def test_random_test_clips_repeat_under_one_seed(flat_store, clips, batch, seed):
+    """The followed code's rule for several clips: as training, the same in every evaluation."""
+    views = replace(TEST, clips=clips, random_clips=True)
+    plans = planner(flat_store, views, batch, seed=seed)
+    for step in range(plans.steps):
+        plan = plans.step(0, step)
+        assert by_row(plan) == by_row(plans.step(3, step))
+        fixed = planner(flat_store, replace(views, random_clips=False), batch).step(0, step)
+        assert clips > 1 or by_row(plan) == by_row(fixed)
+        for clip, frames in zip(plan.clips[: plan.real].tolist(), plan.frames, strict=False):
+            stored = flat_store.source_frames(clip).astype(int)[frames]
+            length = int(flat_store.source_frame_counts[clip]) // 8
+            if length and clips > 1:  # stored every third frame: one beside its segment at most
+                assert (np.abs(stored - (np.arange(8) + 0.5) * length) <= length / 2 + 1).all()
+    others = planner(flat_store, views, 16, seed=seed + 1).step(0, 0)
+    mine = planner(flat_store, views, 16, seed=seed).step(0, 0)
+    assert (clips == 1) == (by_row(others) == by_row(mine))
+
+
+@given(st.integers(1, 20), st.integers(1, 5))
+def test_published_drop_leaves_out_what_they_do(flat_store, batch, world):
+    """Whatever this run's own ranks and batches are."""
+    subset = split_subset(flat_store, "train1")
+    # Fifteen clips: seven of the 8 ranks have two, one has a single one and drops it.
+    subset = replace(subset, rows=subset.rows[1:], keys=subset.keys[1:])
+    seen = []
+    for rank in range(world):
+        plans = planner(
+            flat_store, TEST, batch, rank=rank, world=world, subset=subset, published_drop=True
+        )
+        assert plans.shown == 14
+        for step in range(plans.steps):
+            plan = plans.step(0, step)
+            seen += plan.rows[: plan.real].tolist()
+    assert sorted(seen) == np.delete(subset.rows, 7).tolist()
+
+
+def test_published_drop_is_for_evaluation(flat_store):
+    with pytest.raises(UserError, match="leave it out in training"):
+        planner(flat_store, TRAIN, published_drop=True)
+    subset = split_subset(flat_store, "train1")
+    few = replace(subset, rows=subset.rows[:8], keys=subset.keys[:8])
+    with pytest.raises(UserError, match="evaluate none"):
+        planner(flat_store, TEST, subset=few, published_drop=True)
 
 
 OTHER_VALUES = {
     "frames": 4,
     "size": 24,
+    "crop": "multi-scale",
     "crop_area": (0.1, 0.9),
     "crop_aspect": (0.8, 1.1),
     "flip": 0.1,
+    "flip_labels": "swap",
+    "per_frame": True,
+    "random_clips": True,
     "jitter_p": 0.1,
     "jitter": (0.1, 0.1, 0.1, 0.1),
     "grey_p": 0.1,
@@ -170,7 +269,15 @@ def test_an_empty_subset_is_refused(flat_store, views):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"frames": 0}, {"size": 0}, {"statistics": "film"}, {"flip": 1.5}, {"crop_area": (0.5, 0.1)}],
+    [
+        {"frames": 0},
+        {"size": 1},
+        {"statistics": "film"},
+        {"flip": 1.5},
+        {"crop_area": (0.5, 0.1)},
+        {"crop": "square"},
+        {"flip_labels": "mirror"},
+    ],
 )
 def test_views_that_cannot_be_are_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loaders.sampling import nearest_stored, training_frames
+from loaders.sampling import nearest_stored, random_test_frames, training_frames
 from loaders.sampling import test_frames as centred_frames
 
 counts = st.integers(1, 5000)
@@ -57,6 +57,17 @@ def test_clips_lie_at_their_phases(totals, t, k):
         # Phase by phase inside segment by segment: K T frames as evenly spread as can be.
         gaps = np.diff(frames.T.ravel(), prepend=-1)[1:]
         assert set(gaps.tolist()) <= {n // (k * t), n // (k * t) + 1}
+
+
+def test_several_random_clips_are_those_of_the_followed_code(samplers):
+    """Its draws run on from clip to clip, as ours do within a video."""
+    for case in samplers["segment_random_seeded"]:
+        n, t, k = case["total"], case["T"], case["views"]
+        state, length = np.random.RandomState(case["numpy_seed"]), max(n // t, 1)
+        offsets = np.stack([state.randint(length, size=t) for _ in range(k)])
+        found = random_test_frames(np.array([n]), (offsets[None] + 0.5) / length)
+        assert found.shape == (1, k, t)
+        assert found.ravel().tolist() == case["indices"], case
 
 
 @given(st.data())

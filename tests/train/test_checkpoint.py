@@ -53,7 +53,7 @@ TENSORS = {
     "b.half": torch.arange(6, dtype=torch.bfloat16).reshape(3, 2).T,  # not contiguous
     "b.none": torch.zeros(0, 4),
 }
-PROGRESS = Progress(1, 2, 12, {"seed": 1}, "subset", "dataset", "loader", 3.5, [{"top1": 5.0}])
+PROGRESS = Progress(1, 2, 12, {"seed": 1}, "subset", "dataset", 1, "loader", 3.5, [{"top1": 5.0}])
 
 
 def bits(tensors: dict[str, torch.Tensor]) -> dict[str, tuple[torch.dtype, torch.Size, bytes]]:

@@ -114,6 +114,17 @@ def test_fewer_than_five_candidates_have_no_top_5(world, method):
     assert (found.top5, found.classes, found.of) == (None, 4, 8)
 
 
+def test_what_the_published_loaders_drop_is_named(world, method):
+    """Ten videos leave two of their 8 ranks a batch of 2 and six a single video, which is lost."""
+    recipe = recipe_of()
+    recipe = replace(recipe, testing=replace(recipe.testing, published_drop=True))
+    (whole,) = read_data(recipe, world.shards, save=False).targets
+    part = restricted(whole.subset, whole.store, whole.subset.classes[:5], "few")
+    (found,) = evaluate(world, method, recipe, [Target("few", whole.store, part)])
+    assert (found.evaluated, found.of, found.published_drop) == (4, 10, True)
+    assert found.line.endswith("evaluated 4 of 10 (published drop)")
+
+
 def test_an_evaluation_repeats_and_leaves_the_method_as_it_was(world, method):
     recipe = recipe_of()
     data = read_data(recipe, world.shards, save=False)
@@ -132,18 +143,28 @@ def test_an_evaluation_repeats_and_leaves_the_method_as_it_was(world, method):
 
 
 def test_loaders_are_told_what_the_recipe_says(world, method, monkeypatch):
-    told = []
+    told, said = [], []
 
     class Told(loaders.ClipLoader):
         def __init__(self, store, subset, views, batch, **words):
             told.append((subset.name, views, batch, words["rank"], words["world"]))
+            said.append((words["seed"], words["dtype"], words["published_drop"]))
             super().__init__(store, subset, views, batch, **words)
 
     monkeypatch.setattr(evaluation, "ClipLoader", Told)
     made = recipe_of("base-novel", views=(2, 3))
-    look = replace(made.look, frames=4, short_side=56, statistics="clip")
+    look = replace(made.look, frames=4, short_side=56, statistics="clip", random_clips=True)
     data = read_data(made, world.shards, save=False)
-    recipe = replace(made, look=look)
+    recipe = replace(
+        made,
+        seed=9,
+        look=look,
+        optim=replace(made.optim, precision="bf16"),
+        testing=replace(made.testing, published_drop=True),
+    )
     Evaluator(recipe, data.targets, method[1], Accelerator(cpu=True), CPU).close()
-    views = loaders.TestViews(4, 48, clips=2, crops=3, short_side=56, statistics="clip")
+    views = loaders.TestViews(
+        4, 48, clips=2, crops=3, short_side=56, statistics="clip", random_clips=True
+    )
+    assert said == [(9, torch.bfloat16, True)] * 2
     assert told == [("test-base", views, 5, 0, 1), ("test-novel", views, 5, 0, 1)]

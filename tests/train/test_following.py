@@ -18,7 +18,7 @@ from train.tracking import JSONLines, Pace
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
-BEGIN = Progress(0, 0, 0, {}, "", "", "", 0.0, [])
+BEGIN = Progress(0, 0, 0, {}, "", "", 0, "", 0.0, [])
 
 
 class Followed:

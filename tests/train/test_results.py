@@ -158,7 +158,7 @@ def history(*figures: tuple[int, str, float]) -> list[dict[str, object]]:
 
 
 def progress(found: list[dict[str, object]], epoch: int, update: int = 60) -> Progress:
-    return Progress(epoch, 0, update, {}, "", "", "", 0.0, found)
+    return Progress(epoch, 0, update, {}, "", "", 0, "", 0.0, found)
 
 
 @given(st.lists(st.sampled_from([10.0, 20.0, 20.5]), min_size=1, max_size=9))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -69,3 +70,8 @@ def test_a_state_of_other_words_is_refused(words, tmp_path):
     finish(process)
     code, _, errors = launch([*words, "--out", str(out), "--resume", "--seed", "9"])
     assert code == 1 and "seed 1 -> 9" in errors
+    [state] = (out / "state").glob("step-*/progress.json")
+    progress = json.loads(state.read_text())
+    state.write_text(json.dumps({**progress, "plan": progress["plan"] + 1}))
+    code, _, errors = launch([*words, "--out", str(out), "--resume"])
+    assert code == 1 and "another plan version" in errors and len(errors.splitlines()) == 1

@@ -163,3 +163,13 @@ def test_gradients_are_those_of_all_tokens() -> None:
     assert set(dict(ViCLIP(sizes).named_parameters())) - gradients[0].keys() == {"temp"}
     for key, found in gradients[0].items():
         torch.testing.assert_close(found, gradients[1][key], atol=2e-4, rtol=2e-3, msg=key)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_clips_rounded_before_the_tower_are_those_rounded_in_it(dtype: torch.dtype) -> None:
+    """Under autocast the patch embedding rounds its input, so loaders may as well."""
+    model = ViCLIP(SIZES["nano"], 3)
+    side = SIZES["nano"].vision.resolution
+    clips = torch.randn(2, 8, 3, side, side, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad(), torch.autocast("cpu", dtype=dtype):
+        assert torch.equal(model.encode_video(clips), model.encode_video(clips.to(dtype)))

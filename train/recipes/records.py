@@ -115,6 +115,9 @@ class Views:
     """Short side before the centre crop of a test with one crop, pixels."""
     statistics: Literal["imagenet", "clip"] = "imagenet"
     """Mean and deviation that pixels are normalised with."""
+    random_clips: bool = False
+    """Test several clips of random frames, as the followed code does, instead of evenly spread
+    ones."""
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,20 @@ class Augment:
     crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)
     """Smallest and largest width over height of a random crop."""
     flip: float = 0.5
-    """Probability of a horizontal flip."""
+    """Probability of a horizontal flip; 0 switches it off."""
     jitter_p: float = 0.8
     """Probability of colour jitter."""
     jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.2, 0.1)
     """Strength of jitter in brightness, contrast, saturation and hue."""
     grey_p: float = 0.2
     """Probability of dropping the colours."""
+    crop: Literal["resized", "multi-scale"] = "resized"
+    """Random area and aspect, or the followed code's MultiScaleCrop."""
+    flip_labels: Literal["keep", "swap"] = "keep"
+    """Whether a flipped clip of SSv2 keeps a class that says left or right, as in the followed
+    code, or gets the other one."""
+    per_frame: bool = False
+    """Draw jitter anew for every frame, as the followed code does."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +217,8 @@ class Testing:
     test_lists: tuple[str, ...] = ()
     """Test on these stored subsets instead of the protocol's own test sets, each among its own
     classes: NAME, or BENCHMARK/NAME beside other shards (imported published lists, say)."""
+    published_drop: bool = False
+    """Leave out of a test what the followed code's loaders drop on 8 ranks in batches of 2."""
 
     def __post_init__(self) -> None:
         _at_least(0, self, "eval_every", "eval_batch", "validation")
