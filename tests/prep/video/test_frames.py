@@ -40,10 +40,12 @@ def test_segment_centres_come_before_the_grid(count, clips, more):
 
 @given(st.integers(500, 20_000), CLIPS, st.integers(8, 400))
 def test_no_stretch_of_a_clip_is_left_out(count, clips, budget):
+    """A gap is at most what is left of the grid when every so many of its steps is kept."""
     chosen = choose_frames(count, budget, clips)
     gaps = [b - a for a, b in itertools.pairwise([-1, *chosen, count])]
-    spread = min(budget, SEGMENTS * (clips + 1))
-    assert max(gaps) <= 2 * count / spread + 2
+    steps, kept = SEGMENTS * clips, budget - SEGMENTS
+    skipped = math.ceil(steps / kept) if kept else steps
+    assert max(gaps) <= min(count / SEGMENTS, skipped * count / steps) + 1
 
 
 @given(COUNTS, CLIPS)
