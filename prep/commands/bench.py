@@ -17,9 +17,9 @@ from manifests.errors import UserError
 from prep.bench.choice import PIPELINES, available, raw_root
 from prep.bench.picture import drawn, shares
 from prep.bench.rounds import Median, measured
-from prep.bench.toy import toy_set
 from prep.bench.work import Work
 from prep.commands.bench_tables import TablesReport, bench_tables
+from prep.commands.bench_toy import toy_set
 from prep.engines import usable_cores
 from prep.folders import SHARDS, raw_folder, set_folder
 from prep.training import trained
