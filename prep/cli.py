@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"did you mean {near[0]}? " if near else ""
         return _refuse("prep", f"no command {name!r}; {hint}there are {', '.join(COMMANDS)}", 2)
     try:
-        command = _parse(name, _with_part(name, [word for word in rest if word != "--json"]))
+        command = parsed(name, _with_part(name, [word for word in rest if word != "--json"]))
         report = command.run()
     except UserError as error:
         return _refuse(f"prep {name}", str(error), 1)
@@ -111,7 +111,8 @@ def _reader_may_leave() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parse(name: str, words: Sequence[str]) -> Command:
+def parsed(name: str, words: Sequence[str]) -> Command:
+    """A command out of its words; what is wrong with them is printed and leaves with code 2."""
     import tyro
 
     module, attribute, summary = COMMANDS[name]

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from prep.bench.apart import Measured, measure
 from prep.bench.made import FRAMES, link_videos, raw_place, shards_place, write_lists, write_set
+from prep.cli import parsed
 from shards.atomic import disk_errors
 
 Run = Callable[[], object]
@@ -89,10 +90,8 @@ def make(place: Path, rows: int) -> None:
 
 
 def _scan(place: Path) -> Run:
-    from prep.commands.scan import Scan
-
     root = raw_place(place, _BENCHMARK)
-    return Scan(_BENCHMARK, root=root, out=place / "missing.csv").run
+    return _command("scan", _BENCHMARK, "--root", root, "--out", place / "missing.csv")
 
 
 def _plan(place: Path) -> Run:
@@ -112,12 +111,10 @@ def _plan(place: Path) -> Run:
 
 
 def _finish(place: Path) -> Run:
-    from prep.commands.shard import Shard
-
     root, out = raw_place(place, _BENCHMARK), shards_place(place)
     # The made-up program's name is none; tars are told to be wanting, tables are made all the same.
-    words = Shard(_BENCHMARK, root, out=out, frames=FRAMES, finish=True, allow_mixed=True)
-    return words.run
+    words = ("--root", root, "--out", out, "--frames", FRAMES, "--finish", "--allow-mixed")
+    return _command("shard", _BENCHMARK, *words)
 
 
 def _open(place: Path) -> Run:
@@ -126,29 +123,18 @@ def _open(place: Path) -> Run:
     return lambda: ShardStore.open(shards_place(place) / _BENCHMARK).split("train")
 
 
-def _few_shot(place: Path) -> Run:
-    from prep.commands.subset_draw import FewShot
+def _subset(kind: str, benchmark: str, *words: str) -> Callable[[Path], Run]:
+    def prepared(place: Path) -> Run:
+        shards = ("--shards", shards_place(place), "--anew")
+        return _command("subset", benchmark, *shards, *words, kind=kind)
 
-    words = FewShot(_BENCHMARK, (16,), shards=shards_place(place), allow_fewer=True, anew=True)
-    return words.run
-
-
-def _base_novel(place: Path) -> Run:
-    from prep.commands.subset_draw import BaseNovel
-
-    return BaseNovel(_BENCHMARK, shards=shards_place(place), allow_fewer=True, anew=True).run
+    return prepared
 
 
-def _zero_shot(place: Path) -> Run:
-    from prep.commands.subset_draw import ZeroShot
-
-    return ZeroShot(_ZERO_SHOT, shards=shards_place(place), anew=True).run
-
-
-def _full(place: Path) -> Run:
-    from prep.commands.subset_draw import Full
-
-    return Full(_BENCHMARK, shards=shards_place(place), anew=True).run
+def _command(name: str, benchmark: str, *words: object, kind: str = "") -> Run:
+    """A command as it is typed, ready to run."""
+    typed = [*([kind] if kind else []), "--dataset", benchmark, *map(str, words)]
+    return parsed(name, typed).run
 
 
 #: work -> what prepares it below a place, and returns what is to be measured
@@ -157,8 +143,8 @@ CASES: Mapping[str, Callable[[Path], Run]] = {
     "plan": _plan,
     "finish": _finish,
     "open": _open,
-    "few-shot": _few_shot,
-    "base-novel": _base_novel,
-    "zero-shot": _zero_shot,
-    "full": _full,
+    "few-shot": _subset("few-shot", _BENCHMARK, "--shots", "16", "--allow-fewer"),
+    "base-novel": _subset("base-novel", _BENCHMARK, "--allow-fewer"),
+    "zero-shot": _subset("zero-shot", _ZERO_SHOT),
+    "full": _subset("full", _BENCHMARK),
 }
