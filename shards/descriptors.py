@@ -52,6 +52,13 @@ class Descriptors:
                 entry.users -= 1
                 self._shrink()
 
+    def forget(self, path: Path) -> None:
+        """Open ``path`` anew next time: another file may have its name by now."""
+        with self._lock:
+            entry = self._open.get(path)
+            if entry is not None and not entry.users:
+                os.close(self._open.pop(path).fd)
+
     def close(self) -> None:
         """Close everything that no thread is reading from."""
         with self._lock:

@@ -132,22 +132,30 @@ def load_info(folder: Path) -> DatasetInfo:
     """
     path = folder / DATASET_JSON
     try:
-        content = dict(json.loads(path.read_bytes()))
+        data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(
             f"no shards in {folder}: make them with `prep shard --dataset {folder.name}`, or name "
             "the folder above it with --shards"
         ) from None
+    return parse_info(data, path, f"run `prep shard --dataset {folder.name}`")
+
+
+def parse_info(data: bytes, place: Path | str, mend: str) -> DatasetInfo:
+    """dataset.json from its bytes; place and mend are named in errors, which are as above."""
+    damaged = UserError(f"{place} is damaged: {mend}")
+    try:
+        content = dict(json.loads(data))
     except (ValueError, TypeError):
-        raise UserError(f"{path} is damaged: run `prep shard --dataset {folder.name}`") from None
+        raise damaged from None
     expected = content.pop("sha256", None)
     try:
         if expected == _hash(content):
-            check_format(content, path)
+            check_format(content, place)
             return _from_json(content)
     except (KeyError, TypeError):
         pass  # another shape than any this format has: damaged, like a wrong hash
-    raise UserError(f"{path} is damaged: run `prep shard --dataset {folder.name}`")
+    raise damaged
 
 
 def _hash(content: Mapping[str, Any]) -> str:

@@ -211,7 +211,7 @@ def load_record(path: Path) -> ShardRecord:
     return record
 
 
-def check_format(content: Mapping[str, Any], path: Path) -> None:
+def check_format(content: Mapping[str, Any], path: Path | str) -> None:
     """Refuse, by name, what another version of the format wrote: raises OtherFormat."""
     if content.get("format") != FORMAT_VERSION:
         raise OtherFormat(

@@ -11,18 +11,18 @@
     store.read_frames(i, [0, 4])   two JPEGs of clip i, by position among its stored frames
 
 Everything is columnar and mapped from frames.arrow, shared by all processes of a machine; opening
-costs milliseconds whatever the number of clips. Only tars are read by ``pread`` (see
-descriptors.py). A frame whose CRC32 is not the recorded one is never returned.
+costs milliseconds whatever the number of clips. Tars are read by ``pread`` (see tars.py), those of
+an object store through a cache (see fetched.py). A frame whose CRC32 is not the recorded one is
+read once more, and then refused: it is never returned.
 """
 
 from __future__ import annotations
 
-import itertools
+import errno
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,40 +31,53 @@ import pyarrow.parquet as pq
 
 from manifests.classes import ClassList
 from manifests.errors import UserError
-from shards.descriptors import Descriptors, read_span
 from shards.info import DatasetInfo, load_info
-from shards.records import shard_file
+from shards.layout import Layout, column, list_values, near
 from shards.schema import SPLIT_PREFIX
 from shards.tables import FRAMES, IDENTITY, SAMPLES
+from shards.tars import LocalTars, Span, Tars
 
-# Two wanted frames less than this far apart are fetched by one read: a few frames of a clip cost
-# less to read over than another round to a file server.
-GAP_BYTES = 128 * 1024
+# Not the fault of a tar: no other clip can be read either.
+_OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
 
 
 class FrameError(UserError):
     """A frame that is not what was written: names dataset, clip, shard and frame."""
 
 
+class OutOfReachError(FrameError):
+    """A frame that cannot be had now, good as it may be: network, full disk, open files."""
+
+
 class ShardStore:
     """A set of shards, open for reading; safe to share between threads, cheap to pickle."""
 
-    def __init__(self, folder: Path, info: DatasetInfo, frames: pa.Table) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        info: DatasetInfo,
+        tars: Callable[[Layout], Tars] | None = None,
+        reopen: tuple[object, tuple[object, ...]] | None = None,
+    ) -> None:
+        """folder: where the tables and subsets lie. tars: where the tars are read from, by default
+        the same folder. reopen: a function and its arguments that open this store elsewhere.
+
+        Raises UserError as ``open`` does.
+        """
+        frames = _map_frames(folder, info)
         self.folder = folder
         self.info = info
-        self._descriptors = Descriptors()
-        self._sizes = _list_values(frames, "frame_sizes")
-        self._crcs = _list_values(frames, "frame_crc32")
-        self.frame_numbers = _list_values(frames, "source_frames")
-        self.frame_ends = _list_ends(frames, "frame_sizes")
-        self.rows: npt.NDArray[np.int64] = _column(frames, "row")
-        self.labels: npt.NDArray[np.int32] = _column(frames, "class_id")
-        self.source_frame_counts: npt.NDArray[np.int32] = _column(frames, "source_frame_count")
-        self.keys: pa.StringArray = _mapped(frames, "key")
-        self._shards: npt.NDArray[np.int32] = _column(frames, "shard")
-        self._offsets: npt.NDArray[np.int64] = _column(frames, "offset")
-        self.widths: npt.NDArray[np.int32] = _column(frames, "width")
-        self.heights: npt.NDArray[np.int32] = _column(frames, "height")
+        self.layout = Layout.of(frames, info.shards)
+        self.tars: Tars = tars(self.layout) if tars else LocalTars(folder)
+        self._reopen = reopen or (ShardStore.open, (folder,))
+        self.frame_numbers = list_values(frames, "source_frames")
+        self.frame_ends = self.layout.ends
+        self.rows: npt.NDArray[np.int64] = column(frames, "row")
+        self.labels: npt.NDArray[np.int32] = column(frames, "class_id")
+        self.source_frame_counts: npt.NDArray[np.int32] = column(frames, "source_frame_count")
+        self.keys: pa.StringArray = self.layout.keys
+        self.widths: npt.NDArray[np.int32] = column(frames, "width")
+        self.heights: npt.NDArray[np.int32] = column(frames, "height")
 
     @classmethod
     def open(cls, folder: Path) -> ShardStore:
@@ -74,11 +87,10 @@ class ShardStore:
         another version of the format wrote it.
         """
         folder = Path(folder)
-        info = load_info(folder)
-        return cls(folder, info, _map_frames(folder, info))
+        return cls(folder, load_info(folder))
 
-    def __reduce__(self) -> tuple[object, tuple[Path]]:
-        return ShardStore.open, (self.folder,)
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return self._reopen
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -149,69 +161,80 @@ class ShardStore:
     def shard_of(self, i: int) -> str:
         """Name of the shard that holds clip ``i``."""
         self._range(i)
-        return self.info.shards[int(self._shards[i])].name
+        return self.layout.shard(i).name
 
     def read_frames(self, i: int, positions: Sequence[int]) -> list[bytes]:
         """JPEGs of clip ``i`` at these positions among its stored frames, in their order.
 
         Near ranges are fetched by one read; repeated positions are read once. Raises FrameError
-        when a frame cannot be read or is not what was written, IndexError beyond the last frame.
+        when a frame cannot be read or is not what was written, OutOfReachError when the machine or
+        the network is to blame, IndexError beyond the last frame.
         """
         start, stop = self._range(i)
         wanted = np.asarray(positions, dtype=np.int64)
         if len(wanted) and not 0 <= wanted.min() <= wanted.max() < stop - start:
             raise IndexError(f"clip {i} stores {stop - start} frames; wanted {list(positions)}")
-        sizes = self._sizes[start:stop].astype(np.int64)
-        ends = np.cumsum(sizes) + int(self._offsets[i])
-        unique = np.unique(wanted)
-        begins = ends - sizes
+        try:
+            frames = self._frames(i, np.unique(wanted))
+        except OutOfReachError:
+            raise
+        except FrameError:
+            self.tars.again(Span(i, self.shard_of(i), *self.layout.span(i)))
+            frames = self._frames(i, np.unique(wanted))
+        return [frames[position] for position in wanted.tolist()]
+
+    def fault(self, i: int, frame: int, problem: str) -> FrameError:
+        """The error that tells what is wrong with a frame of clip ``i``, and what mends it."""
+        return FrameError(
+            f"{self._name(i, frame)} cannot be used: {problem}; {self.tars.mend(self.shard_of(i))}"
+        )
+
+    def close(self) -> None:
+        """Close the open tars; the store stays usable."""
+        self.tars.close()
+
+    def _frames(self, i: int, unique: npt.NDArray[np.int64]) -> dict[int, bytes]:
+        """Checked JPEGs by position, for ascending positions."""
+        begins, ends, crcs = self.layout.frames(i)
         frames: dict[int, bytes] = {}
-        for group in _near(begins[unique], ends[unique]):
+        for group in near(begins[unique], ends[unique]):
             members = unique[group]
             base = int(begins[members[0]])
             span = self._read(i, base, int(ends[members[-1]]) - base, int(members[0]))
             for member in members.tolist():
                 frame = span[int(begins[member]) - base : int(ends[member]) - base]
-                if zlib.crc32(frame) != self._crcs[start + member]:
-                    raise self._frame_error(i, member, "its bytes are not those written")
+                if zlib.crc32(frame) != crcs[member]:
+                    raise self.fault(i, member, "its bytes are not those written")
                 frames[member] = frame
-        return [frames[position] for position in wanted.tolist()]
-
-    def close(self) -> None:
-        """Close the open tars; the store stays usable."""
-        self._descriptors.close()
+        return frames
 
     def _read(self, i: int, offset: int, size: int, frame: int) -> bytes:
-        path = shard_file(self.folder, self.shard_of(i), "tar")
         try:
-            with self._descriptors.open(path) as fd:
-                data = read_span(fd, offset, size)
+            data = self.tars.read(Span(i, self.shard_of(i), offset, size))
+        except UserError as error:
+            raise OutOfReachError(f"{self._name(i, frame)} cannot be read: {error}") from error
         except OSError as error:
-            raise self._frame_error(i, frame, (error.strerror or str(error)).lower()) from error
+            reason = (error.strerror or str(error)).lower()
+            if error.errno in _OF_THE_MACHINE:
+                raise OutOfReachError(
+                    f"{self._name(i, frame)} cannot be read: {reason}; mend that (`prep doctor` "
+                    "looks at it) and run the same command again"
+                ) from error
+            raise self.fault(i, frame, reason) from error
         if len(data) < size:
-            raise self._frame_error(i, frame, "the tar ends too early")
+            raise self.fault(i, frame, "the tar ends too early")
         return data
 
-    def _frame_error(self, i: int, frame: int, problem: str) -> FrameError:
-        name, key = self.info.benchmark, self.keys[i].as_py()
-        return FrameError(
-            f"{name}: frame {frame} of clip {key} in shard {self.shard_of(i)} cannot be used: "
-            f"{problem}; run `prep verify --dataset {name}`"
+    def _name(self, i: int, frame: int) -> str:
+        return (
+            f"{self.info.benchmark}: frame {frame} of clip {self.layout.key(i)} in shard "
+            f"{self.shard_of(i)}"
         )
 
     def _range(self, i: int) -> tuple[int, int]:
         if not 0 <= i < len(self):
             raise IndexError(f"there is no clip {i} among {len(self)}")
         return int(self.frame_ends[i]), int(self.frame_ends[i + 1])
-
-
-def _near(begins: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list[slice]:
-    """Slices of ascending byte ranges that one read each should fetch."""
-    if not len(begins):
-        return []
-    cuts = np.flatnonzero(begins[1:] - ends[:-1] > GAP_BYTES) + 1
-    borders = [0, *cuts.tolist(), len(begins)]
-    return [slice(a, b) for a, b in itertools.pairwise(borders)]
 
 
 def _map_frames(folder: Path, info: DatasetInfo) -> pa.Table:
@@ -234,21 +257,3 @@ def _table_error(path: Path, folder: Path) -> UserError:
         f"{path} is absent, damaged or of another state of the set: run `prep shard --dataset "
         f"{folder.name}` again, which rebuilds the tables"
     )
-
-
-def _mapped(table: pa.Table, name: str) -> pa.Array:
-    """A column as one array that still lies in the file: to combine chunks, even one, copies."""
-    column = table[name]
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _column(table: pa.Table, name: str) -> npt.NDArray[Any]:
-    return np.asarray(_mapped(table, name))
-
-
-def _list_values(table: pa.Table, name: str) -> npt.NDArray[np.uint32]:
-    return np.asarray(_mapped(table, name).values)
-
-
-def _list_ends(table: pa.Table, name: str) -> npt.NDArray[np.int32]:
-    return np.asarray(_mapped(table, name).offsets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -17,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import UserError
-from shards import descriptors
-from shards import store as store_module
+from shards import descriptors, layout, tars
 from shards.descriptors import Descriptors
 from shards.info import Counts, DatasetInfo, Official, StoredShard
 from shards.records import FileHash, shard_file
-from shards.store import FrameError, ShardStore
+from shards.store import FrameError, OutOfReachError, ShardStore
 from shards.tables import FRAMES, IDENTITY, rebuild_tables
+from shards.tars import LocalTars
 from tests.shards.made import HEADER, made_store, of_version, painted
 
 
@@ -84,11 +85,11 @@ def test_near_frames_are_one_read_and_far_ones_are_not(store, monkeypatch):
         spans.append(size)
         return descriptors.read_span(fd, offset, size)
 
-    monkeypatch.setattr(store_module, "read_span", record)
+    monkeypatch.setattr(tars, "read_span", record)
     i = int(np.flatnonzero(store.frame_counts == 6)[0])
     frames = store.read_frames(i, [5, 0, 3])
     assert len(spans) == 1
-    monkeypatch.setattr(store_module, "GAP_BYTES", 0)
+    monkeypatch.setattr(layout, "GAP_BYTES", 0)
     spans.clear()
     assert store.read_frames(i, [5, 0, 3]) == frames
     assert sorted(spans) == sorted(len(frame) for frame in frames)
@@ -106,7 +107,7 @@ def test_positions_beyond_the_clip(store, positions):
 
 
 def test_threads_share_few_descriptors(store):
-    store._descriptors = Descriptors(limit=2)
+    store.tars._descriptors = Descriptors(limit=2)
     wanted = np.random.default_rng(0).integers(0, len(store), 2000).tolist()
     with ThreadPoolExecutor(16) as pool:
         frames = list(pool.map(lambda i: store.read_frames(i, [1, 0]), wanted))
@@ -114,9 +115,9 @@ def test_threads_share_few_descriptors(store):
         [painted(f) for f in pair] == [(store.rows[i], 3), (store.rows[i], 0)]
         for i, pair in zip(wanted, frames, strict=True)
     )
-    assert len(store._descriptors) == 2
+    assert len(store.tars._descriptors) == 2
     store.close()
-    assert len(store._descriptors) == 0
+    assert len(store.tars._descriptors) == 0
     assert painted(store.read_frames(0, [0])[0]) == (0, 0)
 
 
@@ -138,7 +139,7 @@ def test_a_set_of_more_tars_than_open_files_can_be_read(tmp_path):
 
     many = made_store(tmp_path / "custom", 120, per_shard=1)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    many._descriptors = Descriptors(limit=8)
+    many.tars._descriptors = Descriptors(limit=8)
     in_use = len(list(Path("/proc/self/fd").iterdir()))
     resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 20, hard))
     try:
@@ -168,7 +169,7 @@ def test_any_flipped_bit_of_a_frame_is_caught_and_named(store, tmp_path_factory,
     path.parent.mkdir()
     path.write_bytes(tar)
     broken = ShardStore.open(store.folder)
-    broken.folder = copy
+    broken.tars = LocalTars(copy)
     with pytest.raises(FrameError) as caught:
         broken.read_frames(i, range(int(store.frame_counts[i])))
     message = str(caught.value)
@@ -178,9 +179,13 @@ def test_any_flipped_bit_of_a_frame_is_caught_and_named(store, tmp_path_factory,
 
 def test_a_cut_or_absent_tar_is_named(folder):
     store = ShardStore.open(folder)
-    last = int(np.argmax(np.where(store._shards == store._shards[0], store._offsets, -1)))
+    last = int(
+        np.argmax(
+            np.where(store.layout.shard_of == store.layout.shard_of[0], store.layout.offsets, -1)
+        )
+    )
     tar = shard_file(folder, store.shard_of(last), "tar")
-    tar.write_bytes(tar.read_bytes()[: int(store._offsets[last]) + 100])
+    tar.write_bytes(tar.read_bytes()[: int(store.layout.offsets[last]) + 100])
     with pytest.raises(FrameError, match="ends too early"):
         store.read_frames(last, [0])
     store.close()
@@ -293,7 +298,34 @@ def test_reading_does_not_hold_a_lock(store, monkeypatch):
         both.wait()
         return descriptors.read_span(fd, offset, size)
 
-    monkeypatch.setattr(store_module, "read_span", slow)
+    monkeypatch.setattr(tars, "read_span", slow)
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(lambda i: store.read_frames(i, [0]), [0, 0])
     assert one == two
+
+
+def test_a_tar_made_again_mends_a_running_reader(folder):
+    """The open descriptor still shows the damaged file; the name leads to the good one."""
+    store = ShardStore.open(folder)
+    good = store.read_frames(0, [0])
+    tar = shard_file(folder, store.shard_of(0), "tar")
+    whole = tar.read_bytes()
+    with tar.open("r+b") as file:
+        file.write(bytes(len(whole)))
+    with pytest.raises(FrameError, match=r"--repair --shards"):
+        store.read_frames(0, [0])
+    mended = tar.with_suffix(".new")
+    mended.write_bytes(whole)
+    mended.replace(tar)
+    assert store.read_frames(0, [0]) == good
+
+
+def test_too_many_open_files_is_no_fault_of_the_frame(folder, monkeypatch):
+    store = ShardStore.open(folder)
+
+    def refuse(path, flags, *rest):
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+    monkeypatch.setattr(descriptors.os, "open", refuse)
+    with pytest.raises(OutOfReachError, match=r"frame 0 of clip 000000_clip_0 .*too many open"):
+        store.read_frames(0, [0])

@@ -1,0 +1,88 @@
+"""Bytes of tars: what a store asks for, and the tars of a folder that answer by ``pread``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from shards.descriptors import Descriptors, read_span
+from shards.records import shard_file
+
+
+@dataclass(frozen=True)
+class Span:
+    """Bytes ``offset..offset + size`` of a shard's tar, all of them of one clip (its position)."""
+
+    clip: int
+    shard: str
+    offset: int
+    size: int
+
+
+class Tars(Protocol):
+    """The tars of one set, read from any number of threads."""
+
+    @property
+    def readers(self) -> int:
+        """Reads that are worth having under way at once."""
+
+    @property
+    def progress(self) -> int:
+        """Grows while bytes come in: whoever waits can tell slow from stuck."""
+
+    def read(self, span: Span) -> bytes:
+        """The bytes of a span; fewer only where the tar ends.
+
+        Raises OSError when they cannot be read, UserError when they cannot be had now.
+        """
+
+    def again(self, span: Span) -> None:
+        """Read a clip from where it comes from next time: what was read last was damaged."""
+
+    def want(self, clips: npt.NDArray[np.int64], *, blocks: bool) -> None:
+        """Clips int64 (n,) that will be read, many times; ``blocks``: a few tars at a time."""
+
+    def mend(self, shard: str) -> str:
+        """What a user can do about a damaged shard."""
+
+    def close(self) -> None:
+        """Let go of files; reading on opens them again."""
+
+
+class LocalTars:
+    """Tars in a folder: ``pread`` on a bounded number of descriptors."""
+
+    readers = 4
+    progress = 0
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._descriptors = Descriptors()
+
+    def read(self, span: Span) -> bytes:
+        """See Tars."""
+        with self._descriptors.open(self._path(span.shard)) as fd:
+            return read_span(fd, span.offset, span.size)
+
+    def again(self, span: Span) -> None:
+        """Open the tar anew: it may have been mended since."""
+        self._descriptors.forget(self._path(span.shard))
+
+    def want(self, clips: npt.NDArray[np.int64], *, blocks: bool) -> None:
+        """They are here."""
+
+    def mend(self, shard: str) -> str:
+        """The command that makes a shard again."""
+        folder = self._folder
+        return f"run `prep verify --dataset {folder.name} --repair --shards {folder.parent}`"
+
+    def close(self) -> None:
+        """Close the open tars."""
+        self._descriptors.close()
+
+    def _path(self, shard: str) -> Path:
+        return shard_file(self._folder, shard, "tar")
