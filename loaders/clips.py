@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from loaders.cpu import CpuBackend
+from loaders.faults import ON_ERROR, OnError
 from loaders.plan import Planner
 from loaders.views import Views
+from loaders.watchdog import WaitLimits
 from manifests.errors import UserError
 from shards.store import ShardStore
 from shards.subsets import Subset
@@ -44,13 +46,16 @@ class Batch:
     ``clips`` (B * views, T, 3, S, S) on the device, normalised, in the loader's ``dtype``, the
     views of one video after another, crops outside, clips inside. ``labels`` int64 (B,) on the
     device, local labels of the subset. ``rows`` int64 (B,) on the device, official rows; padding,
-    at the end of an evaluation only, has row -1, label 0 and zeros for pixels.
+    at the end of an evaluation only, has row -1, label 0 and zeros for pixels. ``replaced`` clips
+    were not those planned, as these could not be used: others stand in for them (training), or they
+    became padding (evaluation).
     """
 
     clips: torch.Tensor
     labels: torch.Tensor
     rows: torch.Tensor
     views: int
+    replaced: int = 0
 
 
 class ClipLoader:
@@ -64,7 +69,10 @@ class ClipLoader:
     from float32 once they are on the device. published_drop: evaluate only what the followed code's
     loaders do, on 8 ranks in batches of 2, whatever this loader's are. backend: ``dali`` decodes
     with NVIDIA DALI, ``cpu`` with libjpeg-turbo and OpenCV, ``auto`` takes DALI on a GPU where it
-    is installed. threads: how many clips are read and decoded at once; they live until ``close``.
+    is installed. threads: how many clips are decoded at once; they live until ``close``.
+    shuffle_tars: read so many tars at a time, shuffled inside (blocks.py); 0 shuffles everything.
+    on_error: ``raise``, or ``substitute`` for a clip whose frames cannot be used (faults.py).
+    limits: how long nothing may move before the wait is logged, and ended (watchdog.py).
 
     Raises UserError when the subset does not fit the store or the batch, or a backend is missing.
     """
@@ -84,9 +92,14 @@ class ClipLoader:
         published_drop: bool = False,
         backend: BackendName = "auto",
         threads: int = 2,
+        shuffle_tars: int = 0,
+        on_error: OnError = "raise",
+        limits: WaitLimits | None = None,
     ) -> None:
         if threads < 1:
             raise UserError(f"{threads} loader threads: at least 1")
+        if on_error not in ON_ERROR:
+            raise UserError(f"on_error {on_error!r}: one of {', '.join(ON_ERROR)}")
         if dtype not in DTYPES:
             raise UserError(f"clips in {dtype}: one of {', '.join(map(str, DTYPES))}")
         self._planner = Planner(
@@ -98,14 +111,17 @@ class ClipLoader:
             rank=rank,
             world=world,
             published_drop=published_drop,
+            shuffle_tars=shuffle_tars,
         )
+        store.tars.want(self._planner.wanted, blocks=bool(shuffle_tars))
         self._device, self._dtype = torch.device(device), dtype
         self.steps_per_epoch = self._planner.steps
         self.identity = self._planner.identity
         self.rows = self._planner.shown_rows
         self.backend, self.why = choose(backend, self._device)
         _say(self.backend, self.why)
-        self._backend = _backend(self.backend, self._planner, self._device, threads)
+        build = _backend_class(self.backend)
+        self._backend = build(self._planner, self._device, threads, on_error, limits)
         # Weak, so that an iterator nobody holds any more ends at once.
         self._current: weakref.ref[Generator[Batch, None, None]] | None = None
 
@@ -138,6 +154,7 @@ class ClipLoader:
                     labels=torch.from_numpy(plan.labels).to(self._device),
                     rows=torch.from_numpy(plan.rows).to(self._device),
                     views=len(clips) // len(plan.rows),
+                    replaced=plan.replaced,
                 )
 
     def close(self) -> None:
@@ -185,14 +202,12 @@ def _say(backend: str, why: str) -> None:
     _log.info("frames are decoded by %s: %s", backend, why)
 
 
-def _backend(
-    name: str, planner: Planner, device: torch.device, threads: int
-) -> CpuBackend | DaliBackend:
+def _backend_class(name: str) -> type[CpuBackend] | type[DaliBackend]:
     if name == "cpu":
-        return CpuBackend(planner, device, threads)
+        return CpuBackend
     from loaders.dali import DaliBackend  # an extra, and slow to import
 
-    return DaliBackend(planner, device, threads)
+    return DaliBackend
 
 
 def dali_installed() -> bool:

@@ -1,9 +1,13 @@
 """Pixels of a plan by libjpeg-turbo and OpenCV in threads; runs on any machine.
 
-One task is one clip: its frames are read, each decoded once, cropped and resized to 8 bits, then
-the clip's mean luma is taken where its colours need it and one affine map writes the normalised
-floats into the batch. Tasks of the next steps run while a batch is used; all of them are fixed by
-their plans, so the number of threads changes nothing but time.
+::
+
+    readers: frames of the next steps, checked --> decode each once, crop, resize to 8 bits
+      --> mean luma, where colours need it --> one affine map into the batch
+
+Each clip is two tasks, for threads that read and for threads that decode. Tasks of the next steps
+run while a batch is used; all of them are fixed by their plans, so the number of threads changes
+nothing but time.
 """
 
 from __future__ import annotations
@@ -11,7 +15,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 
 import cv2
 import numpy as np
@@ -21,7 +26,11 @@ import torch
 
 from loaders.buffers import Buffers
 from loaders.colour import LUMA
+from loaders.faults import Faults, OnError
 from loaders.plan import Planner, StepPlan
+from loaders.watchdog import WaitLimits, Watchdog
+from loaders.workers import Workers
+from shards.store import FrameError, ShardStore
 
 AHEAD = 2
 """Batches in the making beside the one in use."""
@@ -35,20 +44,32 @@ Limits = tuple[tuple[float, ...], tuple[float, ...]]
 class CpuBackend:
     """Makes batches of plans in a pool of threads that lives until ``close``."""
 
-    def __init__(self, planner: Planner, device: torch.device, threads: int) -> None:
-        """planner: whose plans will be run. threads: how many clips are worked on at once."""
+    def __init__(
+        self,
+        planner: Planner,
+        device: torch.device,
+        threads: int,
+        on_error: OnError = "raise",
+        limits: WaitLimits | None = None,
+    ) -> None:
+        """planner: whose plans will be run. threads: how many clips are decoded at once."""
         self._store, self._size, self._device = planner.store, planner.views.size, device
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="clips")
+        self._readers = Workers(max(threads, self._store.tars.readers), "read")
+        self._workers = Workers(threads, "clips")
+        pools = (self._readers, self._workers)
+        self._watchdog = Watchdog(self._store, pools, limits or WaitLimits())
+        self._faults = Faults(planner, on_error)
         self._buffers, self._desk = Buffers(), Desk()
 
     def run(
         self, plans: Iterator[StepPlan]
     ) -> Generator[tuple[StepPlan, torch.Tensor], None, None]:
-        """Batches (B * views, T, 3, S, S) on the device in the order of the plans.
+        """Batches (B * views, T, 3, S, S) on the device in the order of the plans, each with the
+        plan it was made by in the end.
 
         Raises what a clip raised, when its batch is due. Leaving early cancels what waits.
         """
-        waiting: deque[tuple[StepPlan, torch.Tensor, list[Future[None]]]] = deque()
+        waiting: deque[tuple[StepPlan, torch.Tensor, list[Future[int]]]] = deque()
         try:
             for plan in plans:
                 waiting.append((plan, *self._start(plan)))
@@ -63,9 +84,10 @@ class CpuBackend:
 
     def close(self) -> None:
         """End the threads, after the clips they are at."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._readers.close()
+        self._workers.close()
 
-    def _start(self, plan: StepPlan) -> tuple[torch.Tensor, list[Future[None]]]:
+    def _start(self, plan: StepPlan) -> tuple[torch.Tensor, list[Future[int]]]:
         b, k, t = plan.frames.shape
         c = plan.geometry.windows.shape[1]
         shape = (b, c * k, t, 3, self._size, self._size)
@@ -75,21 +97,48 @@ class CpuBackend:
             batch = self._buffers.take(shape)
         batch[plan.real :] = 0
         out = batch.numpy()
-        tasks = [self._pool.submit(self._clip, plan, i, out[i]) for i in range(plan.real)]
-        return batch, tasks
+        return batch, [self._begin(plan, i, out[i]) for i in range(plan.real)]
+
+    def _begin(self, plan: StepPlan, i: int, out: Floats) -> Future[int]:
+        clip = int(plan.clips[i])
+        read = self._readers.submit("reading", clip, partial(self._read, plan, i))
+        work = partial(self._clip, plan, i, out)
+        return self._workers.submit_after(read, "decoding", clip, work)
 
     def _finish(
-        self, plan: StepPlan, batch: torch.Tensor, tasks: list[Future[None]]
+        self, plan: StepPlan, batch: torch.Tensor, tasks: list[Future[int]]
     ) -> tuple[StepPlan, torch.Tensor]:
-        for task in tasks:
-            task.result()
-        return plan, batch.flatten(0, 1).to(self._device, non_blocking=True)
+        rows = [self._watchdog.result(t, int(c)) for t, c in zip(tasks, plan.clips, strict=False)]
+        rows += [-1] * (len(plan.rows) - len(rows))
+        if -1 in rows[: plan.real]:  # clips were left out: padding comes last
+            batch = batch[np.argsort(np.array(rows) < 0, kind="stable")]
+        return (
+            self._faults.mended(plan, rows),
+            batch.flatten(0, 1).to(self._device, non_blocking=True),
+        )
 
-    def _clip(self, plan: StepPlan, i: int, out: Floats) -> None:
+    def _read(self, plan: StepPlan, i: int) -> list[bytes]:
+        """The distinct frames of clip i, by ascending position."""
+        return self._store.read_frames(int(plan.clips[i]), np.unique(plan.frames[i]).tolist())
+
+    def _clip(self, plan: StepPlan, i: int, out: Floats, read: Future[list[bytes]]) -> int:
+        """Fill (C * K, T, 3, S, S) with clip i of a plan, or what stands in; returns its row."""
+
+        def work(used: StepPlan, j: int) -> None:
+            self._fill(used, j, read.result() if used is plan else self._read(used, j), out)
+
+        row, _ = self._faults.using(plan, i, work)
+        if row < 0:
+            out[:] = 0
+        return row
+
+    def _fill(self, plan: StepPlan, i: int, jpegs: list[bytes], out: Floats) -> None:
         """Fill (C * K, T, 3, S, S), crops outside, clips inside, with clip i of a plan."""
         wanted, places = np.unique(plan.frames[i], return_inverse=True)
-        jpegs = self._store.read_frames(int(plan.clips[i]), wanted.tolist())
-        pictures = [self._desk.picture(jpeg, plan, i) for jpeg in jpegs]
+        pictures = [
+            self._picture(jpeg, plan, i, frame)
+            for jpeg, frame in zip(jpegs, wanted.tolist(), strict=True)
+        ]
         numbers = places.ravel().tolist()
         maps, limits = affine(plan, i, [pictures[number] for number in numbers])
         crops = out.reshape(-1, len(numbers), *out.shape[2:])
@@ -97,6 +146,17 @@ class CpuBackend:
             for place, number, colours in zip(crop, numbers, maps, strict=True):
                 view = pictures[number][y : y + self._size, x : x + self._size]
                 self._desk.paint(view, colours, limits, place)
+
+    def _picture(self, jpeg: bytes, plan: StepPlan, i: int, frame: int) -> Bytes:
+        try:
+            return self._desk.picture(jpeg, plan, i)
+        except (ValueError, cv2.error) as error:
+            raise undecodable(self._store, int(plan.clips[i]), frame, error) from error
+
+
+def undecodable(store: ShardStore, clip: int, frame: int, error: Exception) -> FrameError:
+    """The error for a frame whose bytes are those written, and yet no picture."""
+    return store.fault(clip, frame, f"it does not decode ({' '.join(str(error).split())})")
 
 
 def affine(plan: StepPlan, i: int, frames: list[Bytes]) -> tuple[Floats, Limits | None]:

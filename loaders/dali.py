@@ -6,9 +6,10 @@
       -> cut windows -> 8-bit pictures, one a distinct frame -> gather by place -> colours -> batch
 
 DALI kills a whole batch for one bad sample, so a frame is read and checked before it gets there,
-and an error ends the source; it is raised when the batch it belongs to is due. DALI also runs
-ahead by itself: ``due`` holds the plans it has been given, and what it has in the making is taken
-out of it before another epoch starts.
+and an error ends the source; it is raised when the batch it belongs to is due. Should a frame not
+decode although its bytes are those written, the batch is looked through, and made once more by a
+pipeline of its own if clips may stand in. DALI also runs ahead by itself: ``due`` holds the plans
+it has been given, and what it has in the making is taken out of it before another epoch starts.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,11 +30,18 @@ from torch.utils.dlpack import from_dlpack
 
 from loaders.buffers import Buffers
 from loaders.colour import LUMA
-from loaders.cpu import Desk, affine
+from loaders.cpu import Desk, affine, undecodable
+from loaders.faults import Faults, OnError
 from loaders.plan import Planner, StepPlan
+from loaders.watchdog import WaitLimits, Watchdog
+from loaders.workers import Workers
+from manifests.errors import UserError
 
 AHEAD = 2
 """Batches whose frames are read ahead of DALI, which itself works on two more."""
+
+Read = tuple[int, list[bytes] | None]
+"""The row that was read in the end, -1 for none, and its distinct frames."""
 
 Samples = tuple[list[npt.NDArray[np.uint8]], npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
@@ -51,10 +60,21 @@ class _Work:
 class DaliBackend:
     """Makes batches of plans in one pipeline and a pool of threads that live until ``close``."""
 
-    def __init__(self, planner: Planner, device: torch.device, threads: int) -> None:
-        """planner: whose plans will be run. threads: for reading, and for DALI."""
+    def __init__(
+        self,
+        planner: Planner,
+        device: torch.device,
+        threads: int,
+        on_error: OnError = "raise",
+        limits: WaitLimits | None = None,
+    ) -> None:
+        """planner: whose plans will be run. threads: for painting, and for DALI."""
         self._store, self._size, self._device = planner.store, planner.views.size, device
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="frames")
+        self._readers = Workers(max(threads, self._store.tars.readers), "read")
+        self._workers = Workers(threads, "clips")
+        pools = (self._readers, self._workers)
+        self._watchdog = Watchdog(self._store, pools, limits or WaitLimits())
+        self._faults = Faults(planner, on_error)
         self._buffers, self._desk = Buffers(), Desk()
         self._stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
@@ -62,20 +82,22 @@ class DaliBackend:
         self._source: Iterator[Samples] = iter(())
         self._error: Exception | None = None
         frames = planner.share * planner.views.clips * planner.views.frames
-        self._pipeline = _pipeline(self._next, planner, device, frames, threads)
+        self._new_pipeline = partial(_pipeline, planner, device, frames, threads)
+        self._pipeline = self._new_pipeline(self._next)
 
     def run(
         self, plans: Iterator[StepPlan]
     ) -> Generator[tuple[StepPlan, torch.Tensor], None, None]:
-        """Batches (B * views, T, 3, S, S) on the device in the order of the plans.
+        """Batches (B * views, T, 3, S, S) on the device in the order of the plans, each with the
+        plan it was made by in the end.
 
         Raises what reading raised, when its batch is due. Leaving early empties the pipeline.
         """
         due: deque[_Work] = deque()
         self._source, self._error = self._samples(plans, due), None
         try:
-            while (pictures := self._pictures()) is not None:
-                work = due.popleft()
+            while (made := self._made(due)) is not None:
+                work, pictures = made
                 yield work.plan, self._batch(work, pictures)
             if self._error is not None:
                 raise self._error
@@ -83,13 +105,13 @@ class DaliBackend:
                 yield work.plan, self._empty(work.plan)
         finally:
             self._source = iter(())
-            while self._pictures() is not None:
-                pass
+            self._drain()
             self._pipeline.reset()
 
     def close(self) -> None:
         """End the threads and free the pipeline."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._readers.close()
+        self._workers.close()
         del self._pipeline
 
     def _next(self) -> Samples:
@@ -97,15 +119,14 @@ class DaliBackend:
 
     def _samples(self, plans: Iterator[StepPlan], due: deque[_Work]) -> Iterator[Samples]:
         """What DALI is fed, frames read ahead; keeps an error for the one who waits."""
-        waiting: deque[tuple[_Work, list[Future[list[bytes]]]]] = deque()
+        waiting: deque[tuple[StepPlan, list[Future[Read]]]] = deque()
         try:
             while True:
                 for plan in itertools.islice(plans, AHEAD + 1 - len(waiting)):
-                    waiting.append(self._start(plan))
+                    waiting.append((plan, self._start(plan)))
                 if not waiting:
                     return
-                work, tasks = waiting.popleft()
-                jpegs = [jpeg for task in tasks for jpeg in task.result()]
+                work, jpegs = self._arrived(*waiting.popleft())
                 due.append(work)
                 if jpegs:
                     yield _inputs(work, jpegs)
@@ -116,24 +137,71 @@ class DaliBackend:
                 for task in tasks:
                     task.cancel()
 
-    def _start(self, plan: StepPlan) -> tuple[_Work, list[Future[list[bytes]]]]:
-        work = _work(plan)
-        borders = np.searchsorted(work.clips, np.arange(plan.real + 1)).tolist()
-        tasks = [
-            self._pool.submit(self._store.read_frames, clip, work.frames[start:stop].tolist())
-            for clip, (start, stop) in zip(
-                plan.clips[: plan.real].tolist(), itertools.pairwise(borders), strict=True
-            )
-        ]
-        return work, tasks
+    def _start(self, plan: StepPlan) -> list[Future[Read]]:
+        def read(i: int) -> Read:
+            return self._faults.using(plan, i, self._read)
 
-    def _pictures(self) -> tuple[Any, ...] | None:
+        return [
+            self._readers.submit("reading", int(plan.clips[i]), partial(read, i))
+            for i in range(plan.real)
+        ]
+
+    def _read(self, plan: StepPlan, i: int) -> list[bytes]:
+        """The distinct frames of clip i, by ascending position."""
+        return self._store.read_frames(int(plan.clips[i]), np.unique(plan.frames[i]).tolist())
+
+    def _arrived(self, plan: StepPlan, tasks: list[Future[Read]]) -> tuple[_Work, list[bytes]]:
+        """What was read, by the plan of the clips that were read in the end."""
+        found = [self._watchdog.result(t, int(c)) for t, c in zip(tasks, plan.clips, strict=False)]
+        jpegs = [jpeg for _, frames in found for jpeg in frames or ()]
+        return _work(self._mended(plan, [row for row, _ in found])), jpegs
+
+    def _mended(self, plan: StepPlan, rows: list[int]) -> StepPlan:
+        return self._faults.mended(plan, rows + [-1] * (len(plan.rows) - len(rows)))
+
+    def _made(self, due: deque[_Work]) -> tuple[_Work, tuple[Any, ...]] | None:
         """What the pipeline made next, one list of pictures a crop; None at its end."""
         try:
-            outputs: tuple[Any, ...] = self._pipeline.run()
+            pictures: tuple[Any, ...] = self._pipeline.run()
         except StopIteration:
             return None
-        return outputs
+        except RuntimeError as error:  # the batch it was at is lost, those after it are not
+            return self._made_again(due.popleft().plan, error)
+        return due.popleft(), pictures
+
+    def _made_again(self, plan: StepPlan, error: RuntimeError) -> tuple[_Work, tuple[Any, ...]]:
+        """A batch without its clips that do not decode; their FrameError if none may stand in."""
+        read = [self._faults.using(plan, i, self._decodable) for i in range(plan.real)]
+        mended = self._mended(plan, [row for row, _ in read])
+        if mended is plan:
+            raise UserError(
+                f"{self._store.info.benchmark}: DALI fails on a batch whose frames decode (rows "
+                f"{plan.rows.tolist()}: {' '.join(str(error).split())[:300]}); use backend cpu"
+            ) from error
+        jpegs = [jpeg for _, frames in read for jpeg in frames or ()]
+        work = _work(mended)
+        inputs = iter([_inputs(work, jpegs)])
+        return work, self._new_pipeline(lambda: next(inputs)).run()
+
+    def _decodable(self, plan: StepPlan, i: int) -> list[bytes]:
+        """As ``_read``, every frame decoded once to see that it can be."""
+        clip, jpegs = int(plan.clips[i]), self._read(plan, i)
+        for jpeg, frame in zip(jpegs, np.unique(plan.frames[i]).tolist(), strict=True):
+            try:
+                self._desk.decode(jpeg)
+            except ValueError as error:
+                raise undecodable(self._store, clip, frame, error) from error
+        return jpegs
+
+    def _drain(self) -> None:
+        """Take out what the pipeline has in the making, good or not."""
+        while True:
+            try:
+                self._pipeline.run()
+            except StopIteration:
+                return
+            except RuntimeError:
+                continue
 
     def _batch(self, work: _Work, pictures: tuple[Any, ...]) -> torch.Tensor:
         if self._stream is None:
@@ -162,7 +230,12 @@ class DaliBackend:
                 for number, place, colours in zip(numbers, places, maps, strict=True):
                     self._desk.paint(crop[number], colours, limits, place)
 
-        list(self._pool.map(clip, range(plan.real)))
+        tasks = [
+            self._workers.submit("colouring", int(plan.clips[i]), partial(clip, i))
+            for i in range(plan.real)
+        ]
+        for task, number in zip(tasks, plan.clips.tolist(), strict=False):
+            self._watchdog.result(task, number)
         return batch
 
     def _empty(self, plan: StepPlan) -> torch.Tensor:
@@ -223,7 +296,7 @@ def _inputs(work: _Work, jpegs: list[bytes]) -> Samples:
 
 
 def _pipeline(
-    source: Any, planner: Planner, device: torch.device, frames: int, threads: int
+    planner: Planner, device: torch.device, frames: int, threads: int, source: Any
 ) -> Pipeline:
     """JPEGs, numbers (x, y, w, h of the box, then x, y of each window) and sizes -> pictures."""
     views = planner.views

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loaders import colour, geometry, order, sampling
+from loaders.blocks import blocked_order
 from loaders.draws import row_uniforms
 from loaders.mirror import UNFLIPPED, mirrored_labels
 from loaders.views import TestViews, TrainViews, Views
@@ -45,15 +46,18 @@ class StepPlan:
 
     ``clips`` (B,) positions in the store; ``rows`` (B,) official rows; ``labels`` (B,) local
     labels; ``frames`` (B, K, T) positions among the stored frames. ``geometry`` and ``colours``
-    hold what is done to the frames of each clip; entries of padding mean nothing.
+    hold what is done to the frames of each clip; entries of padding mean nothing. Chance was
+    drawn for ``epoch``; ``replaced`` clips are not those first planned (faults.py).
     """
 
+    epoch: int
     clips: Integers
     rows: Integers
     labels: Integers
     frames: Integers
     geometry: geometry.Geometry
     colours: colour.Colours
+    replaced: int = 0
 
     @property
     def real(self) -> int:
@@ -75,6 +79,7 @@ class Planner:
         rank: int,
         world: int,
         published_drop: bool = False,
+        shuffle_tars: int = 0,
     ) -> None:
         """See ClipLoader for the arguments and what is refused."""
         subset.check(store)
@@ -84,6 +89,7 @@ class Planner:
         self._clips = store.index_of(subset.rows)
         self._labels = subset.labels(store)
         self._mirrored = mirrored_labels(subset.classes, store.classes.names)
+        self._window = _checked_window(shuffle_tars, views)
         self._tested = _tested(subset, views, published_drop)
         self._order = lru_cache(maxsize=2)(self._epoch_order)
 
@@ -98,6 +104,11 @@ class Planner:
     def share(self) -> int:
         """Clips of one step on this rank."""
         return self.batch // self.world if isinstance(self.views, TrainViews) else self.batch
+
+    @property
+    def wanted(self) -> Integers:
+        """Positions in the store of the clips that are shown on any rank, int64 (shown,)."""
+        return self._clips[self._tested]
 
     @property
     def shown(self) -> int:
@@ -121,6 +132,8 @@ class Planner:
             "seed": self.seed,
             "batch": self.batch,
         }
+        if self._window:
+            content["shuffle_tars"] = self._window
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def step(self, epoch: int, step: int) -> StepPlan:
@@ -130,7 +143,15 @@ class Planner:
             places = order.training_slice(self._order(epoch), step, self.batch, *share)
             return self._training(epoch, places, self.views)
         turns = order.evaluation_slice(self.shown, step, self.batch, *share)
-        return self._test(np.where(turns < 0, -1, self._tested[turns]), self.views)
+        return self._test(epoch, np.where(turns < 0, -1, self._tested[turns]), self.views)
+
+    def of_rows(self, epoch: int, rows: Integers) -> StepPlan:
+        """The plan of these rows of the subset, (B,), -1 for padding: what a batch becomes when
+        clips of it cannot be used."""
+        places = np.where(rows < 0, -1, np.searchsorted(self.subset.rows, rows))
+        if isinstance(self.views, TrainViews):
+            return self._training(epoch, places, self.views)
+        return self._test(epoch, places, self.views)
 
     def displacement(self) -> int:
         """Largest distance, in source frames, of a frame of the subset's test grid from the stored
@@ -153,6 +174,9 @@ class Planner:
         return int(np.abs(self.store.frame_numbers[found].astype(np.int64) - wanted).max())
 
     def _epoch_order(self, epoch: int) -> Integers:
+        if self._window:
+            tars = self.store.layout.shard_of[self._clips]
+            return blocked_order(self.seed, epoch, tars, self._window)
         return order.epoch_order(self.seed, epoch, len(self.subset))
 
     def _training(self, epoch: int, places: Integers, views: TrainViews) -> StepPlan:
@@ -173,6 +197,7 @@ class Planner:
             labels = np.where(boxes.flips, mirrored, labels)
         factors = draws("jitter", views.frames, colour.FACTORS) if views.per_frame else None
         return StepPlan(
+            epoch=epoch,
             clips=clips,
             rows=rows,
             labels=labels,
@@ -181,10 +206,11 @@ class Planner:
             colours=colour.training_colours(draws("colour", colour.COLOUR_SLOTS), views, factors),
         )
 
-    def _test(self, places: Integers, views: TestViews) -> StepPlan:
+    def _test(self, epoch: int, places: Integers, views: TestViews) -> StepPlan:
         padding = places < 0
         clips = self._clips[places]
         return StepPlan(
+            epoch=epoch,
             clips=np.where(padding, -1, clips),
             rows=np.where(padding, -1, self.subset.rows[places]),
             labels=np.where(padding, 0, self._labels[places]),
@@ -230,6 +256,14 @@ def _tested(subset: Subset, views: Views, published_drop: bool) -> Integers:
             "none: leave out published_drop"
         )
     return places
+
+
+def _checked_window(shuffle_tars: int, views: Views) -> int:
+    if shuffle_tars < 0:
+        raise UserError(f"shuffle_tars {shuffle_tars}: a number of tars, or 0 for all")
+    if shuffle_tars and isinstance(views, TestViews):
+        raise UserError("shuffle_tars is an order of training: leave it out in evaluation")
+    return shuffle_tars
 
 
 def _check_share(subset: Subset, views: Views, batch: int, rank: int, world: int) -> None:

@@ -61,8 +61,8 @@ class Cache:
             return path
         if size > self.limit:
             raise UserError(
-                f"{path} would have {size:,} bytes, the cache holds {self.limit:,}: raise its limit "
-                "(--cache-gb)"
+                f"{path} would have {size:,} bytes, the cache holds {self.limit:,}: raise its "
+                "limit (--cache-gb)"
             )
         with self._lock_of(name, path, progress):
             if not _use(path):

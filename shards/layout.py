@@ -45,10 +45,10 @@ class Layout:
     @classmethod
     def of(cls, frames: pa.Table, shards: tuple[StoredShard, ...]) -> Layout:
         """From the table of frames.arrow."""
-        lists = frames["frame_sizes"].combine_chunks()
+        lists = mapped(frames, "frame_sizes")
         return cls(
             shards=shards,
-            keys=frames["key"].combine_chunks(),
+            keys=mapped(frames, "key"),
             shard_of=column(frames, "shard"),
             offsets=column(frames, "offset"),
             ends=np.asarray(lists.offsets),
@@ -94,11 +94,17 @@ def near(begins: Numbers, ends: Numbers) -> list[slice]:
     return [slice(a, b) for a, b in itertools.pairwise(borders)]
 
 
+def mapped(table: pa.Table, name: str) -> pa.Array:
+    """A column as one array that still lies in the file: to combine chunks, even one, copies."""
+    found = table[name]
+    return found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
+
+
 def column(table: pa.Table, name: str) -> npt.NDArray[Any]:
     """A column of plain numbers."""
-    return np.asarray(table[name].combine_chunks())
+    return np.asarray(mapped(table, name))
 
 
 def list_values(table: pa.Table, name: str) -> npt.NDArray[np.uint32]:
     """The numbers of a column of lists, end to end."""
-    return np.asarray(table[name].combine_chunks().values)
+    return np.asarray(mapped(table, name).values)
