@@ -58,6 +58,30 @@ def author_logs() -> Path:
     return _folder("AUTHOR_LOGS", "reference/author_logs.json")
 
 
+@pytest.fixture(scope="session")
+def s3_url():
+    """Address of an S3 server in a process of its own; tests use a name of their own in it."""
+    pytest.importorskip("moto", reason="moto[server] is in the extra test")
+    pytest.importorskip("s3fs", reason="s3fs is in the extra remote")
+    from tests.shards.servers import s3_server
+
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def s3(s3_url, monkeypatch):
+    """A proxy before that server, where S3 clients of this process are sent."""
+    from tests.shards.servers import proxy_before
+
+    with proxy_before(s3_url) as proxy:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        yield proxy
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect GPU tests where there is no GPU, without importing torch for it."""
     if Path("/proc/driver/nvidia").exists() or Path("/dev/nvidia0").exists():
