@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 S = TypeVar("S")
 T = TypeVar("T")
 
-JOIN_S = 5.0
+JOIN_S = 2.0
 """How long ``close`` waits for what is under way, seconds."""
 
 
