@@ -66,6 +66,8 @@ class Descriptors:
 
     def _shrink(self, limit: int | None = None) -> None:
         surplus = len(self._open) - (self._limit if limit is None else limit)
+        if surplus <= 0:  # nearly always, and this runs twice a read
+            return
         for path in [path for path, entry in self._open.items() if not entry.users]:
             if surplus <= 0:
                 return

@@ -62,6 +62,7 @@ class LocalTars:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._descriptors = Descriptors()
+        self._paths: dict[str, Path] = {}
 
     def read(self, span: Span) -> bytes:
         """See Tars."""
@@ -85,4 +86,7 @@ class LocalTars:
         self._descriptors.close()
 
     def _path(self, shard: str) -> Path:
-        return shard_file(self._folder, shard, "tar")
+        path = self._paths.get(shard)  # building one costs more than the read it is for
+        if path is None:
+            path = self._paths[shard] = shard_file(self._folder, shard, "tar")
+        return path
