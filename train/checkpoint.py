@@ -131,6 +131,7 @@ class Progress:
     loader: str  # identity of order, frames and augmentation
     seconds: float  # spent training so far
     history: list[dict[str, Any]]  # evaluations so far
+    substituted: int = 0  # clips shown so far in place of others that could not be read
 
 
 def state_folders(out: Path) -> list[Path]:

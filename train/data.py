@@ -13,6 +13,7 @@ pretrain                  the whole training split        nothing: see the zero-
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import numpy as np
 from manifests.classes import canonical
 from manifests.errors import UserError
 from manifests.protocols import test_split, train_split
+from shards.fetched import CacheSettings, open_shards
 from shards.protocols import (
     Half,
     base_novel_tests,
@@ -36,6 +38,7 @@ from shards.protocols import (
 from shards.store import ShardStore
 from shards.subsets import Subset, list_subsets, load_subset, split_subset
 from train.recipes.records import BaseNovel, FewShot, Pretrain, Recipe, ZeroShot
+from train.recipes.words import Where
 
 __all__ = ["Data", "Target", "read_data", "restricted", "test_split", "train_split"]
 
@@ -58,14 +61,20 @@ class Data:
     targets: tuple[Target, ...]
 
 
-def read_data(recipe: Recipe[Any, Any], shards: Path, *, save: bool) -> Data:
+def read_data(
+    recipe: Recipe[Any, Any], shards: str | Path, cache: CacheSettings | None = None, *, save: bool
+) -> Data:
     """Open what a recipe trains and tests on; a subset drawn anew is saved if `save`.
 
     Raises UserError when shards, splits or clips are absent.
     """
-    store = open_store(shards, recipe.dataset)
+
+    def opened(benchmark: str) -> ShardStore:
+        return open_shards(shards, canonical(benchmark), cache)
+
+    store = opened(recipe.dataset)
     train = training_subset(recipe, store, save=save)
-    targets = test_targets(recipe, store, shards)
+    targets = test_targets(recipe, store, opened)
     if recipe.testing.validation:
         targets = (*targets, validation_target(recipe, store, train))
     for target in targets:
@@ -73,9 +82,11 @@ def read_data(recipe: Recipe[Any, Any], shards: Path, *, save: bool) -> Data:
     return Data(store, train, targets)
 
 
-def open_store(shards: Path, benchmark: str) -> ShardStore:
-    """Open `<shards>/<benchmark>`; UserError when it is not there."""
-    return ShardStore.open(shards / canonical(benchmark))
+def cache_of(where: Where) -> CacheSettings:
+    """The cache that the words ask for; UserError when it could hold nothing."""
+    if where.cache_gb <= 0:
+        raise UserError(f"--cache-gb {where.cache_gb:g}: more than 0")
+    return CacheSettings(where.cache, int(where.cache_gb * 1e9))
 
 
 def training_subset(recipe: Recipe[Any, Any], store: ShardStore, *, save: bool) -> Subset:
@@ -95,13 +106,18 @@ def training_subset(recipe: Recipe[Any, Any], store: ShardStore, *, save: bool) 
     return split_subset(store, split)
 
 
-def test_targets(recipe: Recipe[Any, Any], store: ShardStore, shards: Path) -> tuple[Target, ...]:
-    """What a recipe is tested on, first the one that weights may be selected by."""
+def test_targets(
+    recipe: Recipe[Any, Any], store: ShardStore, opened: Callable[[str], ShardStore]
+) -> tuple[Target, ...]:
+    """What a recipe is tested on, first the one that weights may be selected by.
+
+    opened: the store of another benchmark.
+    """
     protocol = recipe.protocol
     if recipe.testing.test_lists:
         return tuple(_listed(recipe, word, store, shards) for word in recipe.testing.test_lists)
     if isinstance(protocol, ZeroShot):
-        found = [_zero_shot_targets(name, store, shards) for name in protocol.targets]
+        found = [_zero_shot_targets(name, store, opened) for name in protocol.targets]
         return tuple(target for targets in found for target in targets)
     if isinstance(protocol, Pretrain):
         return ()
@@ -179,12 +195,14 @@ def _only_half(subset: Subset, store: ShardStore, half: Half) -> Subset:
     return half_of(subset, store, half)
 
 
-def _zero_shot_targets(name: str, trained: ShardStore, shards: Path) -> list[Target]:
+def _zero_shot_targets(
+    name: str, trained: ShardStore, opened: Callable[[str], ShardStore]
+) -> list[Target]:
     benchmark = canonical(name)
     if benchmark == trained.info.benchmark:
         whole = split_subset(trained, test_split(benchmark))
         return [Target("novel", trained, half_of(whole, trained, "novel"))]
-    store = open_store(shards, benchmark)
+    store = opened(benchmark)
     return [
         Target(f"{benchmark} split {number}", store, subset)
         for number, subset in zero_shot_tests(store).items()

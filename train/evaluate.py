@@ -11,7 +11,7 @@ videos that counted is checked against the number of the subset.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -44,6 +44,23 @@ class EvaluationBatch(Protocol):
     @property
     def views(self) -> int:
         """V."""
+
+    @property
+    def replaced(self) -> int:
+        """Videos that could not be read and became padding."""
+
+
+class LeftOut:
+    """Batches as they come, and how many videos could not be read in those that have come."""
+
+    def __init__(self, batches: Iterable[EvaluationBatch]) -> None:
+        self._batches = batches
+        self.videos = 0
+
+    def __iter__(self) -> Iterator[EvaluationBatch]:
+        for batch in self._batches:
+            self.videos += batch.replaced
+            yield batch
 
 
 def videos_per_step(asked: int, views: int) -> int:
@@ -86,10 +103,17 @@ def predict(
     return collect(*parts)
 
 
-def check_complete(predictions: Predictions, rows: np.ndarray, target: str) -> None:
-    """Refuse figures that do not cover exactly the rows `(n,)` that were to be shown."""
+def check_complete(
+    predictions: Predictions, rows: np.ndarray, target: str, left_out: int = 0
+) -> None:
+    """Refuse figures that do not cover exactly the rows `(n,)` that were to be shown.
+
+    left_out: videos that could not be read, and that --on-error substitute leaves out.
+    """
     missing = np.setdiff1d(rows, predictions.rows)
-    if len(missing) or len(predictions.rows) != len(rows):
+    if left_out and left_out == len(rows):
+        raise UserError(f"{target}: no video could be read: see the lines above, and mend the set")
+    if len(missing) != left_out or len(predictions.rows) + left_out != len(rows):
         raise UserError(
             f"{target}: evaluated {len(predictions.rows)} of {len(rows)} videos (first missing row "
             f"{missing[:1].tolist()}): start all ranks of a run with the same shards and words"

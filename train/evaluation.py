@@ -15,8 +15,9 @@ import torch
 from accelerate import Accelerator
 
 from loaders import ClipLoader, TestViews
+from loaders.faults import OnError
 from train.data import Target
-from train.evaluate import TOP, check_complete, predict, videos_per_step
+from train.evaluate import TOP, LeftOut, check_complete, predict, videos_per_step
 from train.looks import clips_dtype
 from train.methods import Method
 from train.metrics import confusion, per_class
@@ -32,6 +33,7 @@ class Reading:
 
     backend: Any = "auto"
     threads: int = 2
+    on_error: OnError = "raise"
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Evaluator:
             published_drop=testing.published_drop,
             backend=reading.backend,
             threads=reading.threads,
+            on_error=reading.on_error,
         )
         names, classes = target.subset.classes, target.store.classes
         prompts = prompt_ids(names, classes, self.recipe.text, tokenizer)
@@ -100,7 +103,7 @@ class Evaluator:
 
     @torch.inference_mode()
     def _evaluate(self, test: _Test, method: Method, epoch: int) -> Evaluation:
-        began = time.perf_counter()
+        began, left_out = time.perf_counter(), LeftOut(test.loader.epoch(0))
         target, views = test.target, self.recipe.look.views
         with self.accelerator.autocast():
             texts = method.encode_text(test.prompts)
@@ -108,10 +111,12 @@ class Evaluator:
                 method.encode_video,
                 texts,
                 float(method.tau),
-                test.loader.epoch(0),
+                left_out,
                 self.accelerator.gather,
             )
-        check_complete(found, test.loader.rows, target.name)
+        missing = torch.tensor(left_out.videos, device=self.accelerator.device)
+        missing = self.accelerator.reduce(missing, reduction="sum")
+        check_complete(found, test.loader.rows, target.name, int(missing))
         names = target.subset.classes
         return Evaluation(
             target=target.name,

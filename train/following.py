@@ -23,7 +23,8 @@ from train.tracking import Pace
 
 @dataclass
 class _Pending:
-    """Figures on their way: means over the ranks, with the wish to stop as the last one."""
+    """Figures on their way: means over the ranks; the last two are the number of clips that stand
+    in for others, and the wish to stop."""
 
     progress: Progress
     names: tuple[str, ...]
@@ -51,15 +52,18 @@ class Follower:
         rows: torch.Tensor,
         rate: float,
         waited: float,
+        replaced: int = 0,
     ) -> bool:
         """Note this update's figures, look at the last one's; True when the run is to stop.
 
         progress: before this update. rows: `(B,)` of this rank. waited: seconds for its batch.
+        replaced: how many of its clips stand in for others.
         """
         stop = self.finish()
         wish = torch.tensor(float(bool(self.signals.requested)), device=rows.device)
+        swapped = torch.tensor(float(replaced), device=rows.device)
         names = tuple(figures)
-        own = torch.stack([*(figures[name].float().reshape(()) for name in names), wish])
+        own = torch.stack([*(figures[name].float().reshape(()) for name in names), swapped, wish])
         values = self.accelerator.reduce(own, reduction="mean")
         self._pending = _Pending(progress, names, values, rows, rate)
         self.pace.step(len(rows) * self.accelerator.num_processes, waited)
@@ -70,7 +74,8 @@ class Follower:
         pending, self._pending = self._pending, None
         if pending is None:
             return False
-        *values, wish = pending.values.tolist()
+        *values, swapped, wish = pending.values.tolist()
+        self.pace.substituted += round(swapped * self.accelerator.num_processes)
         figures = dict(zip(pending.names, values, strict=True))
         if not all(math.isfinite(value) for value in values):
             self._refuse(pending, figures)
@@ -78,7 +83,9 @@ class Follower:
         return bool(wish > 0)
 
     def _report(self, pending: _Pending, figures: dict[str, float]) -> None:
-        seen = {"clips_per_second": self.pace.rate, "data_wait": self.pace.wait_share}
+        pace = self.pace
+        seen = {"clips_per_second": pace.rate, "data_wait": pace.wait_share}
+        seen["substituted"] = pace.substituted
         place = {"epoch": pending.progress.epoch, "step": pending.progress.step}
         update = pending.progress.update
         self.accelerator.log({**place, **figures, "lr": pending.rate, **seen}, step=update)

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 
 from manifests.errors import UserError
 from train.captions import CaptionObjective
-from train.data import Data, read_data
+from train.data import Data, cache_of, read_data
 from train.looks import check_look
 from train.models.config import SIZES, ViCLIPConfig
 from train.models.tokenizer import Tokenizer
@@ -34,7 +34,9 @@ class Pretraining:
     def __init__(self, words: Words[Any, Any], accelerator: Accelerator) -> None:
         recipe, where = words.recipe, words.where
         self.accelerator = accelerator
-        self.data: Data = read_data(recipe, where.shards, save=accelerator.is_main_process)
+        self.data: Data = read_data(
+            recipe, where.shards, cache_of(where), save=accelerator.is_main_process
+        )
         config = pretrained_size(recipe.backbone)
         self._folder = where.models / recipe.backbone
         check_look(recipe.look, config)

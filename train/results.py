@@ -80,6 +80,7 @@ class Training:
     data_wait_share: float | None
     trainable_parameters: int
     parameters: int
+    substituted: int = 0  # clips shown in place of others that could not be read
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,8 @@ def _text(result: Result) -> str:
             f"{training.videos} clips of {training.classes} classes: {training.updates} updates "
             f"in {training.seconds:.0f} s"
         )
+    if training.substituted:
+        lines.append(f"{training.substituted} times a clip stood in for one that cannot be read")
     for selection in result.selections:
         lines += [
             f"[{selection.rule}, epoch {selection.epoch}] {test.line}" for test in selection.tests

@@ -139,6 +139,8 @@ def _training_loader(
         dtype=clips_dtype(recipe.optim.precision),
         backend=where.backend,
         threads=where.threads,
+        shuffle_tars=recipe.optim.shuffle_tars,
+        on_error=where.on_error,
     )
 
 
@@ -271,6 +273,7 @@ def _result(
         updates=progress.update,
         seconds=round(pace.total, 3),
         clips_per_second=round(pace.clips / pace.seconds, 2) if pace.seconds else None,
+        substituted=pace.substituted,
         data_wait_share=round(pace.wait_share, 4) if pace.seconds else None,
         trainable_parameters=work.trainable_parameters,
         parameters=work.parameters,

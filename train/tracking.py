@@ -60,11 +60,13 @@ def trim_log(path: Path, updates: int) -> None:
 class Pace:
     """Clips per second and the share of time spent waiting for data.
 
-    earlier: seconds that the stopped runs before this one spent.
+    earlier: seconds that the stopped runs before this one spent. substituted: clips that stood in
+    for others there.
     """
 
-    def __init__(self, earlier: float = 0.0, window: int = 50) -> None:
+    def __init__(self, earlier: float = 0.0, substituted: int = 0, window: int = 50) -> None:
         self._earlier = earlier
+        self.substituted = substituted
         self._recent: deque[tuple[float, int]] = deque(maxlen=window)
         self.clips = 0
         self.waited = 0.0

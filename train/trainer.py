@@ -46,6 +46,10 @@ class TrainingBatch(Protocol):
     def rows(self) -> torch.Tensor:
         """`(B,)`, official rows."""
 
+    @property
+    def replaced(self) -> int:
+        """Clips that stand in for others that could not be read."""
+
 
 class TrainingLoader(Protocol):
     """Epochs of batches, the same global batches for any number of ranks."""
@@ -85,7 +89,7 @@ def train(
     number.
     """
     steps = loop.loader.steps_per_epoch
-    pace = Pace(progress.seconds)
+    pace = Pace(progress.seconds, progress.substituted)
     bar = progress_line(loop.optim.epochs * steps, progress.update, loop.accelerator)
     with StopSignals() as signals, bar as line:
         follower = Follower(loop.accelerator, signals, pace, line)
@@ -106,7 +110,7 @@ def _epoch(loop: Loop, progress: Progress, follower: Follower) -> Progress:
     for batch, waited in _timed(batches):
         rate = learning_rate(loop.optim, progress.update, steps)
         figures = _update(loop, batch, progress.update, rate)
-        stop = follower.follow(progress, figures, batch.rows, rate, waited)
+        stop = follower.follow(progress, figures, batch.rows, rate, waited, batch.replaced)
         progress = _next(progress, steps)
         if stop:
             _save_and_leave(loop, progress, follower)
@@ -175,7 +179,8 @@ def _timed(batches: Iterator[Any]) -> Iterator[tuple[Any, float]]:
 
 
 def _save(loop: Loop, progress: Progress, follower: Follower) -> Path:
-    stamped = replace(progress, seconds=follower.pace.total)
+    pace = follower.pace
+    stamped = replace(progress, seconds=pace.total, substituted=pace.substituted)
     return save_state(loop.accelerator, loop.out, stamped)
 
 

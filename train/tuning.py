@@ -18,7 +18,7 @@ from torch import nn
 
 from manifests.errors import UserError
 from train.checkpoint import AdapterInfo, check_adapter, load_adapter, save_adapter, trainable
-from train.data import Data, read_data
+from train.data import Data, cache_of, read_data
 from train.evaluation import Evaluator, Reading
 from train.looks import check_look
 from train.methods import Method, build_method
@@ -40,7 +40,9 @@ class Tuning:
         recipe, where = words.recipe, words.where
         self.recipe = recipe
         self.accelerator = accelerator
-        self.data: Data = read_data(recipe, where.shards, save=accelerator.is_main_process)
+        self.data: Data = read_data(
+            recipe, where.shards, cache_of(where), save=accelerator.is_main_process
+        )
         backbone, tokenizer, self.backbone = load_backbone(
             recipe.backbone, recipe.look.frames, where.models
         )
@@ -64,7 +66,7 @@ class Tuning:
             self.data.targets,
             tokenizer,
             accelerator,
-            Reading(where.backend, where.threads),
+            Reading(where.backend, where.threads, where.on_error),
         )
 
     @property

@@ -181,6 +181,9 @@ class Optim:
     """Passes over the training subset; 0 evaluates only."""
     batch: int = 32
     """Clips of one update, over all ranks and accumulated parts."""
+    shuffle_tars: int = 0
+    """Read so many tars at a time, shuffled inside: for spinning disks and network storage. 0
+    shuffles the whole subset."""
     warmup_epochs: float = 5.0
     """Epochs over which the rate rises linearly from 0."""
     schedule: Literal["cosine", "constant"] = "cosine"
@@ -198,6 +201,7 @@ class Optim:
 
     def __post_init__(self) -> None:
         _at_least(0, self, "lr", "epochs", "warmup_epochs", "weight_decay", "clip_norm")
+        _at_least(0, self, "shuffle_tars")
         _at_least(1, self, "batch", "accumulate")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas {self.betas}: from 0 to below 1")

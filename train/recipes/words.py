@@ -37,8 +37,8 @@ TASK is one of {", ".join(TASKS)}; without a word, few-shot on the toy shards.
 class Where:
     """Where files lie and how they are read; decides no figure."""
 
-    shards: Path = Path("data/shards")
-    """Folder that holds <benchmark>/."""
+    shards: str = "data/shards"
+    """Folder that holds <benchmark>/, or its address: s3://…, https://…, hf://…"""
     models: Path = Path("data/models")
     """Folder that holds <size>/ of the backbones."""
     out: Path | None = None
@@ -55,6 +55,13 @@ class Where:
     """Threads per rank that read and decode."""
     save_steps: int = 0
     """Save the state every so many updates too, not only after each epoch."""
+    cache: Path = Path("data/cache")
+    """Folder that keeps what was fetched from an address."""
+    cache_gb: float = 100.0
+    """Most that --cache keeps, GB; what was used longest ago goes first."""
+    on_error: Literal["raise", "substitute"] = "raise"
+    """A clip whose frames cannot be used: an error, or in training another clip of the subset and
+    in tests a video that is not evaluated; both are counted in the result."""
     tensorboard: bool = False
     """Log to TensorBoard as well as to log.jsonl."""
     json: bool = False

@@ -118,7 +118,7 @@ def test_where_files_lie_decides_no_figure():
     words += ["--backend", "cpu", "--threads", "5", "--save-steps", "7", "--json"]
     found = read_words(["few-shot", *words])
     assert found.recipe == read_words(["few-shot"]).recipe
-    wanted = Where(Path("a"), Path("b"), Path("c"), True, False, Path("d"), "cpu", 5, 7, json=True)
+    wanted = Where("a", Path("b"), Path("c"), True, False, Path("d"), "cpu", 5, 7, json=True)
     assert found.where == wanted
 
 
