@@ -23,7 +23,7 @@ import torch
 
 from loaders.cpu import CpuBackend
 from loaders.faults import ON_ERROR, OnError
-from loaders.plan import Planner
+from loaders.plan import Planner, StepPlan
 from loaders.views import Views
 from loaders.watchdog import WaitLimits
 from manifests.errors import UserError
@@ -146,7 +146,7 @@ class ClipLoader:
 
     def _batches(self, epoch: int, start_step: int) -> Generator[Batch, None, None]:
         steps = range(start_step, self.steps_per_epoch)
-        plans = (self._planner.step(epoch, step) for step in steps)
+        plans = (self._plan(epoch, step) for step in steps)
         with contextlib.closing(self._backend.run(plans)) as made:
             for plan, clips in made:
                 yield Batch(
@@ -156,6 +156,10 @@ class ClipLoader:
                     views=len(clips) // len(plan.rows),
                     replaced=plan.replaced,
                 )
+
+    def _plan(self, epoch: int, step: int) -> StepPlan:
+        self._planner.store.tars.soon(self._planner.upcoming(epoch, step))
+        return self._planner.step(epoch, step)
 
     def close(self) -> None:
         """End the running epoch and the threads."""

@@ -16,7 +16,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -152,6 +152,20 @@ class Planner:
         if isinstance(self.views, TrainViews):
             return self._training(epoch, places, self.views)
         return self._test(epoch, places, self.views)
+
+    @cached_property
+    def _tars(self) -> int:
+        """Tars that hold clips of the subset."""
+        return len(np.unique(self.store.layout.shard_of[self._clips]))
+
+    def upcoming(self, epoch: int, step: int) -> Integers:
+        """Positions in the store of the global batch that comes a window of tars after a step, in
+        this epoch or the next, int64 (batch,); none in the global order."""
+        n = len(self.subset)
+        if not self._window:
+            return np.empty(0, dtype=np.int64)
+        later, start = divmod(step * self.batch + -(-n * self._window // self._tars), n)
+        return self._clips[self._order(epoch + later)[start : start + self.batch]]
 
     def displacement(self) -> int:
         """Largest distance, in source frames, of a frame of the subset's test grid from the stored

@@ -152,8 +152,9 @@ class Cache:
     def _lock(
         self, name: str, wanted: Path | None = None, progress: Step | None = None
     ) -> Iterator[None]:
-        lock, seen = FileLock(self.folder / "locks" / name), -1
-        with disk_errors(self.folder / "locks" / name):
+        place, seen = self.folder / "locks" / name, -1
+        lock = FileLock(place)
+        with _locking(place):
             while True:
                 try:
                     lock.acquire(timeout=_POLL_S, poll_interval=0.02)
@@ -167,6 +168,18 @@ class Cache:
             yield
         finally:
             lock.release()
+
+
+@contextlib.contextmanager
+def _locking(path: Path) -> Iterator[None]:
+    try:
+        with disk_errors(path):
+            yield
+    except NotImplementedError as error:
+        raise UserError(
+            f"{path.parent} is on a file system without locks: name a folder on another one "
+            "with --cache"
+        ) from error
 
 
 def _use(path: Path) -> bool:

@@ -15,7 +15,9 @@ its range, past whatever is kept, before it is refused.
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +45,8 @@ WHOLE_FROM = 0.25
 _CLIPS = "clips"
 _FOLDERS = ("subsets", "descriptions")
 _TRIES = 3
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,8 @@ class FetchedTars:
         self._remote, self._cache, self._folder, self._layout = remote, cache, folder, layout
         self._whole: frozenset[int] = frozenset()
         self._apart: set[int] = set()  # clips that are not read from a whole tar any more
+        self._coming: dict[int, None] = {}  # whole tars to fetch ahead, in order
+        self._thread: threading.Thread | None = None
         self.progress = 0
         for part in (SHARDS, _CLIPS):
             remove_stale_temps(folder / part)
@@ -109,6 +115,25 @@ class FetchedTars:
         whole = self._whole | set(chosen.tolist())
         if blocks or int(sizes[list(whole)].sum()) <= self._cache.limit:
             self._whole = frozenset(whole)
+
+    def soon(self, clips: npt.NDArray[np.int64]) -> None:
+        """Fetch the whole tars of these clips in the background, one after the other."""
+        for shard in np.unique(self._layout.shard_of[clips]).tolist():
+            if shard in self._whole and shard not in self._coming:
+                self._coming[shard] = None
+        if self._coming and (self._thread is None or not self._thread.is_alive()):
+            self._thread = threading.Thread(target=self._fetch_ahead, name="ahead", daemon=True)
+            self._thread.start()
+
+    def _fetch_ahead(self) -> None:
+        while self._coming:
+            shard = list(self._coming)[0]  # a copy: others add to it meanwhile
+            try:
+                self._tar(shard)
+            except (UserError, OSError) as error:
+                # Whoever needs the tar meets the same, and tells the user.
+                _log.debug("fetching ahead: %s", error)
+            del self._coming[shard]
 
     def read(self, span: Span) -> bytes:
         """See Tars. A file that vanishes between fetching and opening is fetched again."""

@@ -46,6 +46,9 @@ class Tars(Protocol):
     def want(self, clips: npt.NDArray[np.int64], *, blocks: bool) -> None:
         """Clips int64 (n,) that will be read, many times; ``blocks``: a few tars at a time."""
 
+    def soon(self, clips: npt.NDArray[np.int64]) -> None:
+        """Clips that will be read some batches from now; returns at once."""
+
     def mend(self, shard: str) -> str:
         """What a user can do about a damaged shard."""
 
@@ -75,6 +78,9 @@ class LocalTars:
 
     def want(self, clips: npt.NDArray[np.int64], *, blocks: bool) -> None:
         """They are here."""
+
+    def soon(self, clips: npt.NDArray[np.int64]) -> None:
+        """Nothing: the kernel reads ahead."""
 
     def mend(self, shard: str) -> str:
         """The command that makes a shard again."""

@@ -11,6 +11,7 @@ from loaders import ClipLoader
 from loaders import TestViews as FixedViews
 from loaders.blocks import blocked_order, neighbour_distance, same_tar_share
 from loaders.order import epoch_order
+from loaders.plan import Planner
 from manifests.errors import UserError
 from shards.subsets import split_subset
 from tests.loaders.opening import PLAIN, loader
@@ -129,3 +130,21 @@ def test_windows_are_refused_where_they_mean_nothing(flat_store):
         ClipLoader(flat_store, split_subset(flat_store, "test1"), FixedViews(), 4, shuffle_tars=2)
     with pytest.raises(UserError, match="shuffle_tars -1"):
         loader(flat_store, PLAIN, shuffle_tars=-1)
+
+
+@pytest.mark.parametrize("window", [1, 2, 3])
+def test_the_next_window_is_known_before_it_is_read(flat_store, window):
+    """Told as soon as a step is planned: all that is read a window later, into the next epoch."""
+    subset = split_subset(flat_store, "train1")
+    planner = Planner(flat_store, subset, PLAIN, 4, seed=1, rank=0, world=1, shuffle_tars=window)
+    tars = len(set(flat_store.layout.shard_of[planner.wanted].tolist()))
+    ahead = -(-len(subset) * window // tars)
+    order = [flat_store.index_of(subset.rows)[planner._order(epoch)].tolist() for epoch in range(3)]
+    flat = [clip for epoch in order for clip in epoch]
+    for step in range(planner.steps):
+        start = step * 4 + ahead
+        expected = flat[start : start + 4]
+        found = planner.upcoming(0, step).tolist()
+        assert found == expected[: len(found)] and found
+    plain = Planner(flat_store, subset, PLAIN, 4, seed=1, rank=0, world=1)
+    assert plain.upcoming(0, 0).tolist() == []

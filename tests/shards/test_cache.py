@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.errors import UserError
@@ -42,6 +42,7 @@ def total(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.bin"))
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 60)), max_size=30))
 def test_never_more_than_the_limit_and_always_the_file(tmp_path_factory, wanted):
     kept = cache(tmp_path_factory.mktemp("cache"))

@@ -257,3 +257,28 @@ def test_a_missing_package_is_named(monkeypatch):
     )
     with pytest.raises(UserError, match=r"actionshards\[remote\]"):
         Remote("s3://bucket/sets", ONCE)
+
+
+def test_tars_that_come_soon_are_fetched_before_they_are_read(local, place, s3, kept):
+    store = remote_store(place, kept)
+    clips = np.arange(len(store))
+    store.tars.soon(clips)  # none is fetched whole yet
+    store.tars.want(clips, blocks=True)
+    asked = len(s3.reads(".tar"))
+    store.tars.soon(clips)
+    store.tars._thread.join(20)
+    assert len(s3.reads(".tar")) - asked == len(store.info.shards)
+    s3.fault = lambda request: 503
+    assert all_frames(store) == all_frames(local)
+
+
+def test_fetching_ahead_in_vain_is_told_by_the_read(place, s3, kept):
+    store = remote_store(place, kept)
+    store.tars.want(np.arange(len(store)), blocks=True)
+    s3.fault = lambda request: 503
+    store.tars.soon(np.array([0]))
+    store.tars._thread.join(20)
+    with pytest.raises(OutOfReachError, match="3 attempts"):
+        store.read_frames(0, [0])
+    s3.fault = lambda request: None
+    assert store.read_frames(0, [0])
