@@ -127,13 +127,13 @@ class FetchedTars:
 
     def _fetch_ahead(self) -> None:
         while self._coming:
-            shard = list(self._coming)[0]  # a copy: others add to it meanwhile
-            try:
-                self._tar(shard)
-            except (UserError, OSError) as error:
-                # Whoever needs the tar meets the same, and tells the user.
-                _log.debug("fetching ahead: %s", error)
-            del self._coming[shard]
+            for shard in list(self._coming):  # others are added meanwhile
+                try:
+                    self._tar(shard)
+                except (UserError, OSError) as error:
+                    # Whoever needs the tar meets the same, and tells the user.
+                    _log.debug("fetching ahead: %s", error)
+                del self._coming[shard]
 
     def read(self, span: Span) -> bytes:
         """See Tars. A file that vanishes between fetching and opening is fetched again."""

@@ -4,7 +4,7 @@
 
     s3://bucket/sets/ucf101      s3fs (extra ``remote``); AWS_ENDPOINT_URL names another server
     https://host/sets/ucf101     aiohttp (extra ``remote``); the server must know ranges
-    hf://datasets/user/set       huggingface_hub
+    hf://datasets/user/set       the same, where the Hub keeps the files; huggingface_hub finds them
 
 A request that stalls ends after ``Patience.request_s``; what a server refuses for good (absent,
 forbidden) is told at once, everything else is tried ``attempts`` times.
@@ -26,9 +26,7 @@ from manifests.errors import UserError
 
 T = TypeVar("T")
 
-_PACKAGES = {
-    "s3": "s3fs", "http": "aiohttp", "https": "aiohttp", "hf": "huggingface_hub"
-}  # fmt: skip
+_PACKAGES = {"s3": "s3fs", "http": "aiohttp", "https": "aiohttp", "hf": "aiohttp"}
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,10 @@ class Remote:
         if importlib.util.find_spec(_PACKAGES[kind]) is None:
             raise UserError(f"{kind}:// needs {_PACKAGES[kind]}: install actionshards[remote]")
         self._patience = patience
-        options = _options(kind, patience)
-        self._fs, self._root = fsspec.core.url_to_fs(self.url, **options)
+        self._lists, self._folder = fsspec.core.url_to_fs(self.url, **_options(kind, patience))
+        self._fs, self._root = self._lists, self._folder
+        if kind == "hf":
+            self._fs, self._root = self._hub()
         if kind == "s3":
             self._fs.retries = 1  # ours are the ones that count
 
@@ -83,7 +83,7 @@ class Remote:
 
         def look() -> list[str]:
             try:
-                found = self._call("ls", f"{self._root}/{folder}", detail=False)
+                found = self._call(self._lists, "ls", f"{self._folder}/{folder}", detail=False)
             except PermissionError:
                 return []
             return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
@@ -94,23 +94,36 @@ class Remote:
             return []
 
     def _get(self, name: str, start: int | None, stop: int | None) -> bytes:
-        plain = not isinstance(self._fs, AsyncFileSystem)
-        # A buffered file would read ahead of the range it was asked for.
-        how = {"cache_type": "none"} if plain and start is not None else {}
         path = f"{self._root}/{name}"
         try:
-            data: bytes = self._call("cat_file", path, start=start, end=stop, **how)
+            data: bytes = self._call(self._fs, "cat_file", path, start=start, end=stop)
         except Exception as error:
             if _is_beyond_the_end(error):
                 return b""
             raise
         return data
 
-    def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(self._fs, AsyncFileSystem):
-            work, limit = getattr(self._fs, f"_{method}"), self._patience.request_s
-            return sync(self._fs.loop, work, *args, timeout=limit, **kwargs)
-        return getattr(self._fs, method)(*args, **kwargs)
+    def _call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(fs, AsyncFileSystem):
+            work, limit = getattr(fs, f"_{method}"), self._patience.request_s
+            return sync(fs.loop, work, *args, timeout=limit, **kwargs)
+        return getattr(fs, method)(*args, **kwargs)  # the Hub's, with time limits of its own
+
+    def _hub(self) -> tuple[Any, str]:
+        """The Hub's files by HTTP: its own file system asks four questions before each range."""
+        from huggingface_hub.utils import build_hf_headers
+
+        try:
+            file = self._patiently("x", lambda: str(self._lists.url(f"{self._folder}/x")))
+        except FileNotFoundError:
+            raise UserError(
+                f"{self.url}: there is no such repository, or it is not for you: mend the address, "
+                "or log in with `hf auth login`"
+            ) from None
+        headers = {k: v for k, v in build_hf_headers().items() if k == "authorization"}
+        options = {"client_kwargs": {"headers": headers}, "skip_instance_cache": True}
+        fs, _ = fsspec.core.url_to_fs(file, **options)
+        return fs, file.rpartition("/")[0]
 
     def _patiently(self, name: str, request: Callable[[], T]) -> T:
         began, patience = time.monotonic(), self._patience
@@ -141,7 +154,7 @@ class Remote:
     def _reason(self, error: Exception) -> str:
         if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
             return f"no answer within {self._patience.request_s:g} s"
-        status = getattr(error, "status", None)
+        status = _status(error)
         text = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
         text = " ".join(str(text).split()) or type(error).__name__
         return f"{status} {text}" if status else text[:300]
@@ -157,19 +170,26 @@ def _options(kind: str, patience: Patience) -> dict[str, Any]:
     return {}
 
 
+def _status(error: Exception) -> int:
+    """HTTP status that aiohttp, or the Hub's client, tells; 0 for none."""
+    response = getattr(error, "response", None)
+    status = getattr(error, "status", None) or getattr(response, "status_code", None)
+    return status if isinstance(status, int) else 0
+
+
 def _is_final(error: Exception) -> bool:
     """Whether the same request would be refused again."""
     if isinstance(error, PermissionError | ValueError | ImportError):
         return True
     if "Credential" in type(error).__name__:
         return True
-    status = getattr(error, "status", 0) or 0
+    status = _status(error)
     return 400 <= status < 500 and status not in (408, 425, 429)
 
 
 def _is_beyond_the_end(error: Exception) -> bool:
     """The answer to a range that starts where the file has ended: HTTP 416."""
-    if getattr(error, "status", 0) == 416:
+    if _status(error) == 416:
         return True
     cause = getattr(error.__cause__, "response", None)
     code = cause.get("Error", {}).get("Code") if isinstance(cause, dict) else None

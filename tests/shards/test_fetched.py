@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +22,7 @@ from shards.records import shard_file
 from shards.remote import Patience, Remote
 from shards.store import FrameError, OutOfReachError, ShardStore
 from shards.subsets import few_shot, load_subset
+from tests.shards.hub import hub_of
 from tests.shards.made import made_store
 from tests.shards.servers import BUCKET, put, upload
 
@@ -282,3 +287,40 @@ def test_fetching_ahead_in_vain_is_told_by_the_read(place, s3, kept):
         store.read_frames(0, [0])
     s3.fault = lambda request: None
     assert store.read_frames(0, [0])
+
+
+def test_over_the_hub(local, kept):
+    """In a process of its own: huggingface_hub reads its address once, when it is imported."""
+    words = f"""
+from pathlib import Path
+from manifests.errors import UserError
+from shards.fetched import CacheSettings, open_shards
+from shards.store import ShardStore
+from shards.subsets import list_subsets
+kept = CacheSettings(Path({str(kept.folder)!r}))
+store = open_shards("hf://datasets/user/name", "custom", kept)
+local = ShardStore.open(Path({str(local.folder)!r}))
+assert list_subsets(store.folder) == list_subsets(local.folder) != ()
+for i in range(len(local)):
+    assert store.read_frames(i, [0, 1]) == local.read_frames(i, [0, 1])
+for place in ("hf://datasets/user/name/deeper", "hf://datasets/user/other"):
+    try:
+        open_shards(place, "custom", kept)
+    except UserError as error:
+        print(error)
+"""
+    with hub_of(local.folder.parent) as (url, asked):
+        done = subprocess.run(
+            [sys.executable, "-c", words],
+            env={**os.environ, "HF_ENDPOINT": url, "HF_HUB_DISABLE_TELEMETRY": "1"},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
+    deeper, other = done.stdout.splitlines()
+    assert "no shards at hf://datasets/user/name/deeper/custom: upload" in deeper
+    assert "no such repository" in other
+    tars = [(path, span) for path, span in asked if path.endswith(".tar")]
+    assert len(tars) == len(local) and all(span for _, span in tars)
