@@ -12,9 +12,13 @@ import contextlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+Pread = Callable[[int, int, int], bytes]
+
+_seeking = threading.Lock()
 
 
 @dataclass
@@ -40,7 +44,7 @@ class Descriptors:
         with self._lock:
             entry = self._open.get(path)
             if entry is None:
-                entry = _Open(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+                entry = _Open(open_to_read(path))
                 self._open[path] = entry
             entry.users += 1
             self._open.move_to_end(path)
@@ -75,12 +79,25 @@ class Descriptors:
             surplus -= 1
 
 
+def open_to_read(path: Path) -> int:
+    """A descriptor of a file's bytes, closed in programs that are started; OSError as usual."""
+    return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+
+
 def read_span(fd: int, offset: int, size: int) -> bytes:
     """Bytes offset..offset+size of a file; fewer only where the file ends. OSError as usual."""
-    data = os.pread(fd, size, offset)
+    pread: Pread = getattr(os, "pread", seek_and_read)
+    data = pread(fd, size, offset)
     while 0 < len(data) < size:
-        more = os.pread(fd, size - len(data), offset + len(data))
+        more = pread(fd, size - len(data), offset + len(data))
         if not more:
             break
         data += more
     return data
+
+
+def seek_and_read(fd: int, size: int, offset: int) -> bytes:
+    """What ``os.pread`` does, where there is none (Windows); one thread at a time."""
+    with _seeking:
+        os.lseek(fd, offset, os.SEEK_SET)
+        return os.read(fd, size)

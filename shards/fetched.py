@@ -29,7 +29,7 @@ import numpy.typing as npt
 from manifests.errors import UserError
 from shards.atomic import StagedFile, atomic_write, remove_stale_temps
 from shards.cache import Cache
-from shards.descriptors import read_span
+from shards.descriptors import open_to_read, read_span
 from shards.info import DATASET_JSON, DatasetInfo, parse_info
 from shards.layout import Layout
 from shards.records import SHARDS
@@ -144,7 +144,7 @@ class FetchedTars:
             else:
                 path, base = self._clip(clip)
             try:
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                fd = open_to_read(path)
             except FileNotFoundError:
                 continue
             try:

@@ -329,3 +329,11 @@ def test_too_many_open_files_is_no_fault_of_the_frame(folder, monkeypatch):
     monkeypatch.setattr(descriptors.os, "open", refuse)
     with pytest.raises(OutOfReachError, match=r"frame 0 of clip 000000_clip_0 .*too many open"):
         store.read_frames(0, [0])
+
+
+def test_without_pread_threads_get_the_same_frames(store, monkeypatch):
+    wanted = np.random.default_rng(0).integers(0, len(store), 300).tolist()
+    expected = [store.read_frames(i, [0, 1]) for i in wanted]
+    monkeypatch.delattr(os, "pread")
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda i: store.read_frames(i, [0, 1]), wanted)) == expected
