@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib.util
 import logging
@@ -124,6 +125,7 @@ class ClipLoader:
         self._backend = build(self._planner, self._device, threads, on_error, limits)
         # Weak, so that an iterator nobody holds any more ends at once.
         self._current: weakref.ref[Generator[Batch, None, None]] | None = None
+        _open.add(self)
 
     @cached_property
     def displacement(self) -> int:
@@ -163,6 +165,7 @@ class ClipLoader:
 
     def close(self) -> None:
         """End the running epoch and the threads."""
+        _open.discard(self)
         self._end_current()
         self._backend.close()
 
@@ -181,6 +184,20 @@ class ClipLoader:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+_open: weakref.WeakSet[ClipLoader] = weakref.WeakSet()
+
+
+@lru_cache
+def _close_at_exit() -> None:
+    """Have what a program leaves open closed before DALI, which must be loaded by now, is."""
+    atexit.register(_close_all)
+
+
+def _close_all() -> None:
+    for loader in list(_open):
+        loader.close()
 
 
 def choose(backend: BackendName, device: torch.device) -> tuple[str, str]:
@@ -211,6 +228,7 @@ def _backend_class(name: str) -> type[CpuBackend] | type[DaliBackend]:
         return CpuBackend
     from loaders.dali import DaliBackend  # an extra, and slow to import
 
+    _close_at_exit()
     return DaliBackend
 
 

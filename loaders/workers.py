@@ -2,11 +2,14 @@
 
 The pool of ``concurrent.futures`` is joined when Python ends, so that one thread stuck in a read of
 a dead file server would hold the process for ever. These threads are daemons: they are joined for
-a moment, then left behind.
+a moment, then left behind. Joined they must be, at the end of Python too: a daemon that comes back
+from C++ into an interpreter that is gone takes the process down with an abort.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import threading
 import time
 import weakref
@@ -14,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 S = TypeVar("S")
@@ -48,22 +51,22 @@ class _State:
         self.tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self.at: dict[int, Activity] = {}
         self.done = 0
+        self.ended = False
+        self.threads: list[threading.Thread] = []
 
 
 class Workers:
     """So many threads that live until ``close``, or until nobody holds the pool any more."""
 
     def __init__(self, count: int, name: str) -> None:
-        self._state = _State()
-        self._threads = [
-            threading.Thread(
-                target=_live, args=(self._state,), name=f"{name}-{number}", daemon=True
-            )
-            for number in range(count)
-        ]
-        for thread in self._threads:
+        self._state = state = _State()
+        for number in range(count):
+            thread = threading.Thread(target=_live, args=(state,), name=f"{name}-{number}")
+            thread.daemon = True
+            state.threads.append(thread)
             thread.start()
-        self._end = weakref.finalize(self, _end, self._state, count)
+        _states.add(state)
+        weakref.finalize(self, _end, state)
 
     def submit(self, stage: str, clip: int, work: Callable[[], T]) -> Future[T]:
         """Have work done; the stage and the clip are what ``busy`` tells of it."""
@@ -93,21 +96,46 @@ class Workers:
 
     def close(self) -> None:
         """End the threads after what they are at; one that is stuck is left behind."""
-        self._end()
-        deadline = time.monotonic() + JOIN_S
-        for thread in self._threads:
+        _end(self._state)
+        _join([self._state])
+
+
+_states: weakref.WeakSet[_State] = weakref.WeakSet()
+
+
+def _end(state: _State) -> None:
+    """Have the threads end after what they are at; what waits is cancelled."""
+    state.ended = True
+    with contextlib.suppress(Empty):
+        while True:
+            task = state.tasks.get_nowait()
+            if task is not None:
+                task.future.cancel()
+    for _ in state.threads:
+        state.tasks.put(None)
+
+
+def _join(states: list[_State]) -> None:
+    deadline = time.monotonic() + JOIN_S
+    for state in states:
+        for thread in state.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _end(state: _State, count: int) -> None:
-    for _ in range(count):
-        state.tasks.put(None)
+@atexit.register
+def _end_all() -> None:
+    states = list(_states)
+    for state in states:
+        _end(state)
+    _join(states)
 
 
 def _live(state: _State) -> None:
     me = threading.get_ident()
     while (task := state.tasks.get()) is not None:
-        if task.future.set_running_or_notify_cancel():
+        if state.ended:
+            task.future.cancel()
+        elif task.future.set_running_or_notify_cancel():
             state.at[me] = Activity(task.stage, task.clip, time.monotonic())
             _do(task)
             del state.at[me]

@@ -44,8 +44,6 @@ class Cache:
         Raises UserError when nothing can be written there.
         """
         self.folder, self.limit, self._patterns = folder, limit, patterns
-        with disk_errors(folder):
-            (folder / "locks").mkdir(parents=True, exist_ok=True)
         with self._lock("bytes"):
             self._write(sum(size for _, size, _ in self._files()))
 
@@ -155,6 +153,7 @@ class Cache:
         place, seen = self.folder / "locks" / name, -1
         lock = FileLock(place)
         with _locking(place):
+            place.parent.mkdir(parents=True, exist_ok=True)  # somebody may have removed it all
             while True:
                 try:
                     lock.acquire(timeout=_POLL_S, poll_interval=0.02)

@@ -87,6 +87,28 @@ list(loader.epoch(0))
     assert done.returncode == 1 and "StallError" in done.stderr
 
 
+@BOTH
+def test_a_program_may_end_with_a_loader_open(flat_store, backend):
+    words = f"""
+from pathlib import Path
+from loaders import ClipLoader, TrainViews
+from shards.store import ShardStore
+from shards.subsets import split_subset
+store = ShardStore.open(Path({str(flat_store.folder)!r}))
+loader = ClipLoader(store, split_subset(store, "train1"), TrainViews(), 2, backend={backend!r})
+epoch = loader.epoch(0)
+next(epoch)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", words],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        timeout=60,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_slow_is_not_stuck(flat_store):
     """Another task that ends now and then, or bytes that come in, keep the wait alive."""
     pool = Workers(2, "test")

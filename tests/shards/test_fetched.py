@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -178,6 +179,13 @@ def test_a_kept_file_that_goes_or_rots_is_fetched_again(local, place, s3, kept):
     asked = len(s3.log)
     assert all_frames(store) == before == all_frames(local)
     assert len(s3.log) - asked == (store.layout.shard_of == store.layout.shard_of[0]).sum()
+
+
+def test_a_cache_that_is_removed_as_a_whole_is_filled_again(local, place, s3, kept):
+    store = remote_store(place, kept)
+    assert store.read_frames(0, [0])
+    shutil.rmtree(kept.folder)
+    assert all_frames(store) == all_frames(local)
 
 
 @pytest.mark.parametrize("change", ["flip", "cut"])
