@@ -118,7 +118,7 @@ def test_two_processes_fetch_nothing_twice(local, place, s3, kept):
     assert len(s3.log) - opened == 10
 
 
-@pytest.mark.parametrize("fault", [500, 503, 429, "close", "cut", "stall"])
+@pytest.mark.parametrize("fault", [500, 503, "cut", "stall"])
 def test_a_server_that_fails_now_and_then_changes_nothing(local, place, s3, kept, fault):
     store = remote_store(place, kept)
     failed: set[tuple[int, int]] = set()
