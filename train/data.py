@@ -115,7 +115,7 @@ def test_targets(
     """
     protocol = recipe.protocol
     if recipe.testing.test_lists:
-        return tuple(_listed(recipe, word, store, shards) for word in recipe.testing.test_lists)
+        return tuple(_listed(recipe, word, store, opened) for word in recipe.testing.test_lists)
     if isinstance(protocol, ZeroShot):
         found = [_zero_shot_targets(name, store, opened) for name in protocol.targets]
         return tuple(target for targets in found for target in targets)
@@ -127,11 +127,13 @@ def test_targets(
     return (Target("test", store, split_subset(store, test_split(store.info.benchmark))),)
 
 
-def _listed(recipe: Recipe[Any, Any], word: str, trained: ShardStore, shards: Path) -> Target:
+def _listed(
+    recipe: Recipe[Any, Any], word: str, trained: ShardStore, opened: Callable[[str], ShardStore]
+) -> Target:
     """The test on a stored subset, under the name that the protocol's summary looks for."""
     benchmark, _, name = word.rpartition("/")
     elsewhere = bool(benchmark) and canonical(benchmark) != trained.info.benchmark
-    store = open_store(shards, benchmark) if elsewhere else trained
+    store = opened(benchmark) if elsewhere else trained
     subset = load_subset(store, name)
     if isinstance(recipe.protocol, ZeroShot):
         return Target(f"{store.info.benchmark} {name}", store, subset)
