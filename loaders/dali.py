@@ -18,20 +18,19 @@ import itertools
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from nvidia.dali import Pipeline, fn, types
 from torch.utils.dlpack import from_dlpack
 
 from loaders.buffers import Buffers
 from loaders.colour import LUMA
 from loaders.cpu import Desk, affine, undecodable
 from loaders.faults import Faults, OnError
+from loaders.pictures import Samples, Work, inputs, numbered, pipeline_of
 from loaders.plan import Planner, StepPlan
 from loaders.watchdog import WaitLimits, Watchdog
 from loaders.workers import Workers
@@ -42,19 +41,6 @@ AHEAD = 2
 
 Read = tuple[int, list[bytes] | None]
 """The row that was read in the end, -1 for none, and its distinct frames."""
-
-Samples = tuple[list[npt.NDArray[np.uint8]], npt.NDArray[np.int32], npt.NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A plan and its distinct frames: ``clips`` (U,) and ``frames`` (U,) say which they are,
-    ``places`` (B, K, T) which of them stands where."""
-
-    plan: StepPlan
-    clips: npt.NDArray[np.int64]
-    frames: npt.NDArray[np.int64]
-    places: npt.NDArray[np.int64]
 
 
 class DaliBackend:
@@ -82,7 +68,7 @@ class DaliBackend:
         self._source: Iterator[Samples] = iter(())
         self._error: Exception | None = None
         frames = planner.share * planner.views.clips * planner.views.frames
-        self._new_pipeline = partial(_pipeline, planner, device, frames, threads)
+        self._new_pipeline = partial(pipeline_of, planner, device, frames, threads)
         self._pipeline = self._new_pipeline(self._next)
 
     def run(
@@ -93,7 +79,7 @@ class DaliBackend:
 
         Raises what reading raised, when its batch is due. Leaving early empties the pipeline.
         """
-        due: deque[_Work] = deque()
+        due: deque[Work] = deque()
         self._source, self._error = self._samples(plans, due), None
         try:
             while (made := self._made(due)) is not None:
@@ -117,7 +103,7 @@ class DaliBackend:
     def _next(self) -> Samples:
         return next(self._source)
 
-    def _samples(self, plans: Iterator[StepPlan], due: deque[_Work]) -> Iterator[Samples]:
+    def _samples(self, plans: Iterator[StepPlan], due: deque[Work]) -> Iterator[Samples]:
         """What DALI is fed, frames read ahead; keeps an error for the one who waits."""
         waiting: deque[tuple[StepPlan, list[Future[Read]]]] = deque()
         try:
@@ -129,7 +115,7 @@ class DaliBackend:
                 work, jpegs = self._arrived(*waiting.popleft())
                 due.append(work)
                 if jpegs:
-                    yield _inputs(work, jpegs)
+                    yield inputs(work, jpegs)
         except Exception as error:
             self._error = error
         finally:
@@ -150,16 +136,16 @@ class DaliBackend:
         """The distinct frames of clip i, by ascending position."""
         return self._store.read_frames(int(plan.clips[i]), np.unique(plan.frames[i]).tolist())
 
-    def _arrived(self, plan: StepPlan, tasks: list[Future[Read]]) -> tuple[_Work, list[bytes]]:
+    def _arrived(self, plan: StepPlan, tasks: list[Future[Read]]) -> tuple[Work, list[bytes]]:
         """What was read, by the plan of the clips that were read in the end."""
         found = [self._watchdog.result(t, int(c)) for t, c in zip(tasks, plan.clips, strict=False)]
         jpegs = [jpeg for _, frames in found for jpeg in frames or ()]
-        return _work(self._mended(plan, [row for row, _ in found])), jpegs
+        return numbered(self._mended(plan, [row for row, _ in found])), jpegs
 
     def _mended(self, plan: StepPlan, rows: list[int]) -> StepPlan:
         return self._faults.mended(plan, rows + [-1] * (len(plan.rows) - len(rows)))
 
-    def _made(self, due: deque[_Work]) -> tuple[_Work, tuple[Any, ...]] | None:
+    def _made(self, due: deque[Work]) -> tuple[Work, tuple[Any, ...]] | None:
         """What the pipeline made next, one list of pictures a crop; None at its end."""
         try:
             pictures: tuple[Any, ...] = self._pipeline.run()
@@ -169,7 +155,7 @@ class DaliBackend:
             return self._made_again(due.popleft().plan, error)
         return due.popleft(), pictures
 
-    def _made_again(self, plan: StepPlan, error: RuntimeError) -> tuple[_Work, tuple[Any, ...]]:
+    def _made_again(self, plan: StepPlan, error: RuntimeError) -> tuple[Work, tuple[Any, ...]]:
         """A batch without its clips that do not decode; their FrameError if none may stand in."""
         read = [self._faults.using(plan, i, self._decodable) for i in range(plan.real)]
         mended = self._mended(plan, [row for row, _ in read])
@@ -179,9 +165,9 @@ class DaliBackend:
                 f"{plan.rows.tolist()}: {' '.join(str(error).split())[:300]}); use backend cpu"
             ) from error
         jpegs = [jpeg for _, frames in read for jpeg in frames or ()]
-        work = _work(mended)
-        inputs = iter([_inputs(work, jpegs)])
-        return work, self._new_pipeline(lambda: next(inputs)).run()
+        work = numbered(mended)
+        once = iter([inputs(work, jpegs)])
+        return work, self._new_pipeline(lambda: next(once)).run()
 
     def _decodable(self, plan: StepPlan, i: int) -> list[bytes]:
         """As ``_read``, every frame decoded once to see that it can be."""
@@ -203,7 +189,7 @@ class DaliBackend:
             except RuntimeError:
                 continue
 
-    def _batch(self, work: _Work, pictures: tuple[Any, ...]) -> torch.Tensor:
+    def _batch(self, work: Work, pictures: tuple[Any, ...]) -> torch.Tensor:
         if self._stream is None:
             return self._painted(work, [from_dlpack(crop.as_tensor()) for crop in pictures])
         with torch.cuda.stream(self._stream):
@@ -214,7 +200,7 @@ class DaliBackend:
         batch.record_stream(torch.cuda.current_stream(self._device))
         return batch
 
-    def _painted(self, work: _Work, crops: list[torch.Tensor]) -> torch.Tensor:
+    def _painted(self, work: Work, crops: list[torch.Tensor]) -> torch.Tensor:
         """The same as ``coloured``, faster on a CPU: clip by clip, in threads."""
         plan = work.plan
         b, k, t = plan.frames.shape
@@ -273,61 +259,3 @@ def coloured(
     out.clamp_(low, high)
     out[plan.real :] = 0
     return out.view(b * c * k, t, 3, s, s)
-
-
-def _work(plan: StepPlan) -> _Work:
-    """Number the distinct frames of a plan, those of one clip together."""
-    clips = np.arange(plan.real, dtype=np.int64)[:, None, None] << 32
-    unique, places = np.unique(clips | plan.frames[: plan.real], return_inverse=True)
-    everywhere = np.zeros(plan.frames.shape, dtype=np.int64)
-    everywhere[: plan.real] = places.reshape(plan.real, *plan.frames.shape[1:])
-    return _Work(plan, unique >> 32, unique & 0xFFFFFFFF, everywhere)
-
-
-def _inputs(work: _Work, jpegs: list[bytes]) -> Samples:
-    """Frames with their boxes and sizes, as DALI takes them."""
-    geometry = work.plan.geometry
-    resized = geometry.resized.astype(np.float32)
-    resized[geometry.flips, 0] *= -1  # a negative width flips
-    frames = [np.frombuffer(jpeg, dtype=np.uint8) for jpeg in jpegs]
-    places = [geometry.boxes, geometry.windows.reshape(len(resized), -1)]
-    numbers = np.concatenate(places, axis=1).astype(np.int32)
-    return frames, numbers[work.clips], resized[work.clips]
-
-
-def _pipeline(
-    planner: Planner, device: torch.device, frames: int, threads: int, source: Any
-) -> Pipeline:
-    """JPEGs, numbers (x, y, w, h of the box, then x, y of each window) and sizes -> pictures."""
-    views = planner.views
-    gpu = device.type == "cuda"
-    pipeline = Pipeline(
-        batch_size=frames,
-        num_threads=threads,
-        device_id=torch.cuda.current_device() if gpu and device.index is None else device.index,
-        prefetch_queue_depth=2,
-        exec_dynamic=True,
-    )
-    with pipeline:
-        jpegs, numbers, sizes = fn.external_source(
-            source=source, num_outputs=3, batch=True, dtype=[types.UINT8, types.INT32, types.FLOAT]
-        )
-        parts = fn.decoders.image_slice(
-            jpegs,
-            start=numbers[0:2],
-            shape=numbers[2:4],
-            axes=(1, 0),
-            device="mixed" if gpu else "cpu",
-            # All of a batch by one JPEG decoder: two make different pixels of one picture.
-            hw_decoder_load=1.0,
-            output_type=types.RGB,
-            jpeg_fancy_upsampling=True,
-        )
-        whole = fn.resize(
-            parts, resize_x=sizes[0], resize_y=sizes[1], antialias=False, dtype=types.UINT8
-        )
-        size = (views.size, views.size)
-        starts = [numbers[4 + 2 * c : 6 + 2 * c] for c in range(views.crops)]
-        crops = [fn.slice(whole, start=start, shape=size, axes=(1, 0)) for start in starts]
-        pipeline.set_outputs(*crops)
-    return pipeline

@@ -136,7 +136,7 @@ def test_colours_on_a_device_are_those_in_threads(texture_store, views):
     rng = np.random.default_rng(0)
     for step in range(3):
         plan = plans.step(0, step)
-        work = dali._work(plan)
+        work = dali.numbered(plan)
         shape = (len(work.clips), views.size, views.size, 3)
         pictures = [rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(views.crops)]
         crops = [torch.from_numpy(picture) for picture in pictures]
@@ -160,9 +160,9 @@ def test_each_frame_is_decoded_once(texture_store, monkeypatch, kind):
         lambda data, *rest, **more: decoded.append(1) or decode(data, *rest, **more),
     )
     if kind == "dali":
-        feed = _dali()._inputs
+        feed = _dali().inputs
         monkeypatch.setattr(
-            "loaders.dali._inputs",
+            "loaders.dali.inputs",
             lambda work, jpegs: decoded.extend([1] * len(jpegs)) or feed(work, jpegs),
         )
     [(plan, clips)] = pixels_of(backend_of(kind, plans), plans, 1)
