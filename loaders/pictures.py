@@ -56,34 +56,55 @@ def pipeline_of(
 ) -> Pipeline:
     """JPEGs, numbers (x, y, w, h of the box, then x, y of each window) and sizes -> pictures."""
     views = planner.views
+    pipeline = empty_pipeline(device, frames, threads)
+    with pipeline:
+        jpegs, numbers, sizes = fed(source)
+        whole = resized(decoded(jpegs, numbers, device), sizes)
+        size = (views.size, views.size)
+        starts = [numbers[4 + 2 * c : 6 + 2 * c] for c in range(views.crops)]
+        crops = [fn.slice(whole, start=start, shape=size, axes=(1, 0)) for start in starts]
+        pipeline.set_outputs(*crops)
+    return pipeline
+
+
+def empty_pipeline(device: torch.device, frames: int, threads: int) -> Pipeline:
+    """A pipeline without operators, for at most so many frames at a time."""
     gpu = device.type == "cuda"
-    pipeline = Pipeline(
+    return Pipeline(
         batch_size=frames,
         num_threads=threads,
         device_id=torch.cuda.current_device() if gpu and device.index is None else device.index,
         prefetch_queue_depth=2,
         exec_dynamic=True,
     )
-    with pipeline:
-        jpegs, numbers, sizes = fn.external_source(
-            source=source, num_outputs=3, batch=True, dtype=[types.UINT8, types.INT32, types.FLOAT]
-        )
-        parts = fn.decoders.image_slice(
-            jpegs,
-            start=numbers[0:2],
-            shape=numbers[2:4],
-            axes=(1, 0),
-            device="mixed" if gpu else "cpu",
-            # All of a batch by one JPEG decoder: two make different pixels of one picture.
-            hw_decoder_load=1.0,
-            output_type=types.RGB,
-            jpeg_fancy_upsampling=True,
-        )
-        whole = fn.resize(
-            parts, resize_x=sizes[0], resize_y=sizes[1], antialias=False, dtype=types.UINT8
-        )
-        size = (views.size, views.size)
-        starts = [numbers[4 + 2 * c : 6 + 2 * c] for c in range(views.crops)]
-        crops = [fn.slice(whole, start=start, shape=size, axes=(1, 0)) for start in starts]
-        pipeline.set_outputs(*crops)
-    return pipeline
+
+
+def fed(source: Any) -> tuple[Any, Any, Any]:
+    """JPEGs, numbers and sizes, as ``source`` gives them: a callable that returns Samples."""
+    types_of = [types.UINT8, types.INT32, types.FLOAT]
+    jpegs, numbers, sizes = fn.external_source(
+        source=source, num_outputs=3, batch=True, dtype=types_of
+    )
+    return jpegs, numbers, sizes
+
+
+def decoded(jpegs: Any, numbers: Any, device: torch.device) -> Any:
+    """The boxes of the frames, on the device."""
+    return fn.decoders.image_slice(
+        jpegs,
+        start=numbers[0:2],
+        shape=numbers[2:4],
+        axes=(1, 0),
+        device="mixed" if device.type == "cuda" else "cpu",
+        # All of a batch by one JPEG decoder: two make different pixels of one picture.
+        hw_decoder_load=1.0,
+        output_type=types.RGB,
+        jpeg_fancy_upsampling=True,
+    )
+
+
+def resized(parts: Any, sizes: Any) -> Any:
+    """8-bit pictures of the sizes, flipped where a width is negative."""
+    return fn.resize(
+        parts, resize_x=sizes[0], resize_y=sizes[1], antialias=False, dtype=types.UINT8
+    )
