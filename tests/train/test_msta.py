@@ -471,7 +471,7 @@ def test_towers_of_different_depth_meet_at_the_top() -> None:
     text = tiny(replace(OPTIONS, blocks=(1, 5), towers="text"), sizes=sizes)
     assert isinstance(text, MSTA)
     assert list(text.shared_adapter) == list(text.text_adapter) == ["3", "4", "5"]
-    with pytest.raises(UserError, match=r"no text adapter.*--blocks FIRST 5"):
+    with pytest.raises(UserError, match=r"no text adapter.*in pairs 3 to 5; say --blocks 3 5"):
         tiny(replace(OPTIONS, blocks=(1, 2), towers="text"), sizes=sizes)
 
 

@@ -12,7 +12,7 @@ from train.methods.full import Full
 from train.methods.method import Method, ZeroShot
 from train.methods.msta import MSTA
 from train.methods.options import FullOptions, MSTAOptions, Options, ZeroShotOptions
-from train.models.viclip import ViCLIP
+from train.models.backbone import Backbone
 
 __all__ = [
     "METHODS",
@@ -42,7 +42,7 @@ def default_options(method: str, **changes: Any) -> Options:
     return replace(_DEFAULTS[method], **changes)
 
 
-def build_method(method: str, backbone: ViCLIP, options: Options, seed: int) -> Method:
+def build_method(method: str, backbone: Backbone, options: Options, seed: int) -> Method:
     """The method on a backbone, which it takes over: what trains has `requires_grad` now.
 
     seed: decides the first values of what is added. Raises UserError when options and backbone

@@ -62,6 +62,7 @@ class KeyedDropout(nn.Module):
         """`(B, N, M)` with a share p set to zero and the rest scaled up, in training mode.
 
         rows: with N = 1, the token `(B,)` that was computed of each row; None: all, in order.
+        Frames that a tower sees one by one, `(B·T, N, M)`, are tokens of their clip.
         Raises RuntimeError in training outside `keyed`.
         """
         if not self.training or self.p == 0:
@@ -73,6 +74,10 @@ class KeyedDropout(nn.Module):
         batch = rows_of.to(x.device, non_blocking=True)
         salt = salted(key.seed, key.update, int(self.tower == "text"), self.block)
         places = torch.arange(x.shape[1], device=x.device) if rows is None else rows[:, None]
+        frames = len(x) // len(batch)
+        if frames > 1:
+            batch = batch.repeat_interleave(frames)
+            places = places * frames + torch.arange(len(x), device=x.device)[:, None] % frames
         keep = keep_mask(self.p, salt, batch, places, x.shape[2])
         return x * keep.to(x.dtype).mul_(1 / kept_share(self.p))
 

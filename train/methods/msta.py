@@ -21,15 +21,15 @@ from manifests.errors import UserError
 from train.methods.adapter import TowerAdapter, added
 from train.methods.method import Method
 from train.methods.options import MSTAOptions
+from train.models.backbone import Backbone
 from train.models.config import ViCLIPConfig
 from train.models.transformer import Block, Linear, token_at
-from train.models.viclip import ViCLIP
 
 
 class MSTA(Method):
     """Adapters are the only thing that trains."""
 
-    def __init__(self, backbone: ViCLIP, options: MSTAOptions, seed: int) -> None:
+    def __init__(self, backbone: Backbone, options: MSTAOptions, seed: int) -> None:
         """seed: decides the adapters' first values, the same on every rank.
 
         Raises UserError when the options do not fit the backbone.
@@ -55,12 +55,6 @@ class MSTA(Method):
             if options.shared and present:
                 layer = nn.Sequential(Linear(options.mid, options.mid), nn.ReLU(inplace=True))
                 self.shared_adapter[str(pair)] = layer
-        if not self.visual_adapter and not self.text_adapter:
-            raise UserError(
-                f"blocks {options.blocks[0]} to {options.blocks[1]} have no {options.towers} "
-                f"adapter in towers of {config.vision.blocks} and {config.text.blocks} blocks, "
-                f"which meet at the top: say --blocks FIRST {depth}"
-            )
         self._initialise(seed)
 
     @torch.no_grad()
@@ -112,10 +106,10 @@ class MSTA(Method):
         source = source if rows is None else token_at(source, rows)
         shared = self.shared_adapter[str(pair)] if self.options.shared else None
         scale = self.options.scale
-        patches = self.backbone.config.vision.patches
+        vision = self.backbone.config.vision
         alone = self.options.gradient_scaling and scale > 0
         read = _weakened(source, scale) if alone else source
-        everywhere, in_time = adapters[str(pair)](read, shared, patches, rows)
+        everywhere, in_time = adapters[str(pair)](read, shared, vision, rows)
         return added(out, everywhere, in_time, scale, 1.0 if alone else scale)
 
 
@@ -146,10 +140,16 @@ def check_options(options: MSTAOptions, config: ViCLIPConfig) -> None:
             f"adapters in blocks {first} to {last} of a backbone with {depth}: "
             f"say --blocks FIRST LAST between 1 and {depth}"
         )
+    _check_towers(options, config)
     if options.mid < 1 or not 0 <= options.dropout < 1 or options.scale < 0:
         raise UserError(
             f"mid {options.mid}, dropout {options.dropout}, scale {options.scale}: "
             "at least 1, from 0 to below 1, at least 0"
+        )
+    if options.class_temporal == "frames" and config.vision.joint:
+        raise UserError(
+            "--class-temporal frames is of CLIP; a clip of ViCLIP has one class token for all "
+            "frames: say none or single_frame"
         )
     width, groups = config.vision.width, options.groups or options.mid
     if options.temporal and options.towers != "text" and (width % groups or options.mid % groups):
@@ -158,3 +158,20 @@ def check_options(options: MSTAOptions, config: ViCLIPConfig) -> None:
             f"a convolution of {groups} groups from {options.mid} to {width} channels: groups must "
             f"divide both; say --mid with a divisor of {width}, or --groups {common}"
         )
+
+
+def _check_towers(options: MSTAOptions, config: ViCLIPConfig) -> None:
+    """Refuse blocks that leave a tower without any adapter, where both (or it) were asked for."""
+    blocks = {"vision": config.vision.blocks, "text": config.text.blocks}
+    depth, (first, last) = max(blocks.values()), options.blocks
+    for tower, own in blocks.items():
+        lowest = depth - own + 1
+        if options.towers in ("both", tower) and last < lowest:
+            other = next(name for name in blocks if name != tower)
+            alone = f", or --towers {other} for none" * (options.towers == "both")
+            raise UserError(
+                f"blocks {first} to {last} hold no {tower} adapter: towers of {blocks['vision']} "
+                f"and {blocks['text']} blocks meet at the top, in pairs {lowest} to {depth}; say "
+                f"--blocks {lowest} {depth} for all pairs, --blocks 1 {depth} for all blocks"
+                f"{alone}"
+            )

@@ -30,8 +30,9 @@ class MSTAOptions:
     """What adapters read: the block's input behind its first norm, or as it is."""
     temporal: bool = True
     """The convolution over time in the vision adapters."""
-    class_temporal: Literal["none", "single_frame"] = "none"
-    """What it does to the class token: nothing, or what it would to a clip of one frame."""
+    class_temporal: Literal["none", "single_frame", "frames"] = "none"
+    """What it does to a class token: nothing, or what it would to a clip of one frame; or, on
+    CLIP alone, it takes the class tokens of a clip's frames as it takes a patch."""
     groups: int | None = None
     """Groups of that convolution; by default one a channel (m), which must divide the width."""
     dropout_place: Literal["shared", "down"] = "shared"
