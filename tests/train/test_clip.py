@@ -23,6 +23,7 @@ from train.models.build import build_backbone
 from train.models.clip import CLIP, FrameTower
 from train.models.config import SIZES, TextConfig, ViCLIPConfig, VisionConfig
 from train.models.forms import Tensors, renamed
+from train.models.text import TextPrefix
 from train.models.transformer import Block, Step, plain_step
 
 TINY = ViCLIPConfig(
@@ -133,16 +134,11 @@ def test_as_vifi_clip_scores_a_video(oracles: Path) -> None:
     model.load_state_dict(named)
     embedded = weights["prompt_learner.complete_text_embeddings"]
     entered = embedded + model.text_encoder.positional_embedding
-    prefix = replace(
-        model.text_encoder.prefix(torch.zeros(1, 1, dtype=torch.int64)), hidden=entered
-    )
-    prefix = replace(prefix, ends=tensors["in.tokens"].argmax(dim=1))
-    text = model.encode_text(prefix)
-    video = model.encode_video(tensors["in.video"])
+    text = model.encode_text(TextPrefix(entered, tensors["in.tokens"].argmax(dim=1), blocks=0))
+    clips = tensors["in.video"]
+    video = model.encode_video(clips)
     bounds = {"atol": near["atol"], "rtol": near["rtol"]}
-    frames = (
-        tower(model).frame_features(tensors["in.video"]).view(*tensors["in.video"].shape[:2], -1)
-    )
+    frames = tower(model).frame_features(clips).view(*clips.shape[:2], -1)
     torch.testing.assert_close(frames, tensors["mid.frame_features"], **bounds)
     torch.testing.assert_close(text, tensors["mid.text_features"], **bounds)
     logits = cosines(video, text) / model.tau
