@@ -104,7 +104,7 @@ def _accelerator(recipe: Recipe[Any, Any], where: Where, out: Path) -> Accelerat
 def _run(
     work: Work, recipe: Recipe[Any, Any], where: Where, out: Path, accelerator: Accelerator
 ) -> Result:
-    loader = _training_loader(work, recipe, where, accelerator) if recipe.optim.epochs else None
+    loader = training_loader(work, recipe, where, accelerator) if recipe.optim.epochs else None
     identity = loader.identity if loader else ""
     progress, folder = _start(work, recipe, where, out, identity, accelerator)
     evaluate = _evaluation(work, recipe, out)
@@ -120,7 +120,7 @@ def _run(
     return _finish(work, recipe, where, out, progress, pace, accelerator)
 
 
-def _training_loader(
+def training_loader(
     work: Work, recipe: Recipe[Any, Any], where: Where, accelerator: Accelerator
 ) -> ClipLoader:
     look, augment = recipe.look, recipe.augment

@@ -64,6 +64,8 @@ class Where:
     in tests a video that is not evaluated; both are counted in the result."""
     tensorboard: bool = False
     """Log to TensorBoard as well as to log.jsonl."""
+    check_economies: bool = False
+    """Train nothing: run one step with and without each economy, and compare."""
     json: bool = False
     """Print the result as JSON."""
 
