@@ -98,10 +98,9 @@ def read_weights(path: Path) -> tuple[Tensors, Form]:
             "'model' entry alone, best as safetensors, on a machine where you trust it"
         ) from error
     except _DAMAGED as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} is no readable file of weights ({reason}): fetch it again") from (
-            error
-        )
+        raise UserError(
+            f"{path} is no readable file of weights ({_reason(error)}): fetch it again"
+        ) from error
     tensors = _tensors(path, found)
     recognised = form_of(tensors)
     if recognised is None:
@@ -130,6 +129,12 @@ def _read(path: Path) -> Any:
             if file.read(1) != pickle.PROTO:
                 raise
         raise ForeignClassError("objects in the format before PyTorch 1.6") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError):  # its text is advice to trust the file
+        return "neither safetensors nor a checkpoint"
+    return " ".join(str(error).split())[:200]
 
 
 def _beside(path: Path, part: str) -> Path:
