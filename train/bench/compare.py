@@ -115,12 +115,14 @@ def training(load: Load, rounds: int, adapters: Adapters) -> dict[str, Any]:
         seconds = take_turns(found, rounds, steps=1)
         held = {child.name: child.ask("memory") for child in found}
     memory = {name: int(answer["bytes"]) for name, answer in held.items()}
+    process = {name: int(answer["process"]) for name, answer in held.items()}
     return {
         "train_step_ratio": {name: ratio(seconds, name, "full") for name in adapters},
         "memory_ratio": {name: round(memory[name] / memory["full"], 4) for name in adapters},
         "train_step_seconds": _medians(seconds),
         "memory_bytes": memory,
-        "process_bytes": {name: int(answer["process"]) for name, answer in held.items()},
+        "process_ratio": {name: round(process[name] / process["full"], 4) for name in adapters},
+        "process_bytes": process,
     }
 
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from prep.bench.training import training_lines
+from prep.commands.bench_training import CostReport
+from prep.training import run_module
 from train.bench.child import peak_bytes
-from train.bench.compare import PAPER, ratio, take_turns
+from train.bench.compare import PAPER, ratio, take_turns, training
 from train.bench.pipelines import Load, Pipeline, Step, build_step
 
 SMALL = Load(backbone="nano", batch=2, benchmark="toy")
@@ -103,23 +104,26 @@ def test_text_steps_have_the_same_gradients_at_any_length() -> None:
             torch.testing.assert_close(other[name], value, atol=1e-3, rtol=1e-3, msg=name)
 
 
+def test_one_part_of_the_measurement() -> None:
+    adapters = {"32/2-3": (32, (2, 3))}
+    found = training(SMALL, 1, adapters)
+    assert found.keys() >= {"train_step_ratio", "memory_ratio", "process_ratio"}
+    for key in ("train_step_ratio", "memory_ratio", "process_ratio"):
+        assert found[key].keys() == adapters.keys() and found[key]["32/2-3"] > 0
+    assert found["memory_ratio"]["32/2-3"] < 1
+    assert found["memory_bytes"]["full"] < found["process_bytes"]["full"]
+
+
 @pytest.mark.slow
 def test_the_whole_measurement() -> None:
-    adapters = {"32/2-3": [32, [2, 3]]}
-    words = {"rounds": 1, "adapters": adapters, "backbone": "nano", "benchmark": "toy"}
-    done = subprocess.run(
-        [sys.executable, "-m", "train.bench", json.dumps(words)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout)
+    """As `prep bench --train` starts it, on the smallest towers."""
+    words = {"rounds": 1, "adapters": {"32/2-3": [32, [2, 3]]}, "backbone": "nano"}
+    found = run_module("train.bench", {**words, "benchmark": "toy"})
     for key in ("train_step_ratio", "inference_ratio", "text_ratio", "memory_ratio"):
-        assert found[key].keys() == adapters.keys()
-        assert found[key]["32/2-3"] > 0
-    assert found["memory_ratio"]["32/2-3"] < 1
-    assert found["load"]["classes"] == 24
-    assert len(training_lines(found)) == 9
+        assert found[key].keys() == {"32/2-3"}
+    assert found["load"]["classes"] == 24 and found["load"]["frames"] == 8
+    text = CostReport(found).text()
+    assert "24 classes" in text and text.count("\n") == 11
 
 
 def test_a_pipeline_that_cannot_run_is_one_line() -> None:
