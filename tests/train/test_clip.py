@@ -359,3 +359,20 @@ def test_the_default_recipe_says_what_l14_needs(name: str) -> None:
     for part in ("visual_adapter", "text_adapter", "shared_adapter"):
         pairs = {int(name.split(".")[1]) for name in names if name.startswith(part)}
         assert pairs == set(range(13, 25))
+
+
+def test_the_page_of_backbones_is_right() -> None:
+    page = Path(__file__).parents[2] / "train/models/README.md"
+    told: dict[str, tuple[int, int]] = {}
+    for line in page.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        names = re.findall(r"`([\w-]+)`", cells[0])
+        if len(cells) == 5 and names and names[0] in SIZES:
+            counts = zip(cells[3].split(", "), cells[4].split(", "), strict=True)
+            numbers = [(int(p.replace(",", "")), int(t)) for p, t in counts]
+            told.update(zip(names, numbers, strict=True))
+    assert told.keys() == SIZES.keys()
+    for name, counts in told.items():
+        with torch.device("meta"):
+            state = build_backbone(SIZES[name]).state_dict()
+        assert (sum(value.numel() for value in state.values()), len(state)) == counts, name
