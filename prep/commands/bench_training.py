@@ -42,7 +42,11 @@ class CostReport:
         load, machine = found["load"], found["machine"]
         names = list(found["train_step_ratio"])
         rows = [("width/blocks", *names)]
-        rows += [(text, *(f"{found[key][n]:.2f}" for n in names)) for key, text in _RATIOS.items()]
+        for key, said in _RATIOS.items():
+            rows.append((said, *(f"{found[key][n]:.2f}" for n in names)))
+            busy = found["cpu_ratios"].get(key)
+            if busy and machine["device"] == "cpu":
+                rows.append(("  in processor time", *(f"{busy[n]:.2f}" for n in names)))
         return "\n".join(
             [
                 f"ViCLIP {load['backbone']}, {load['frames']} frames, batch {load['batch']}, "

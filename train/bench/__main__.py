@@ -17,7 +17,7 @@ import torch
 
 from manifests.classes import load_classes
 from manifests.errors import UserError
-from train.bench.compare import PAPER, Adapters, inference, text, training
+from train.bench.compare import PAPER, Adapters, inference, merged, text, training
 from train.bench.pipelines import Load
 from train.models.config import SIZES
 
@@ -38,7 +38,7 @@ def measure(load: Load, rounds: int, adapters: Adapters) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in (training, inference, text):
         sys.stderr.write(f"{part.__name__}:\n")
-        found.update(part(load, rounds, adapters))
+        found = merged(found, part(load, rounds, adapters))
     vision = SIZES[load.backbone].vision
     machine = {
         "cores": os.cpu_count(),

@@ -2,7 +2,8 @@
 
 Orders come as lines on stdin, answers leave as JSON lines on stdout; the end of stdin is the end::
 
-    steps 3      {"seconds": …}        mean of three steps, after work on the device is done
+    steps 3      {"seconds": …, "cpu": …}      mean of three steps, after work on the device is
+                                               done; and the processor time of all threads
     memory       {"bytes": …, "process": …}    most that tensors held at once during one step,
                                                and most that the process has held so far
 
@@ -38,7 +39,7 @@ def main(pipeline: Pipeline, load: Load) -> None:
     for line in sys.stdin:
         order, *count = line.split()
         if order == "steps":
-            _say({"seconds": seconds(step, int(count[0]), load.device)})
+            _say(times(step, int(count[0]), load.device))
         else:
             held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             _say({"bytes": peak_bytes(step, load.device), "process": held})
@@ -49,14 +50,15 @@ def _say(answer: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def seconds(step: Step, count: int, device: str) -> float:
-    """Mean seconds of `count` steps."""
+def times(step: Step, count: int, device: str) -> dict[str, float]:
+    """Mean seconds of `count` steps: on the clock, and of this process's processors."""
     _finished(device)
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     for _ in range(count):
         step.run()
     _finished(device)
-    return (time.perf_counter() - began) / count
+    passed, worked = time.perf_counter() - began, time.process_time() - busy
+    return {"seconds": passed / count, "cpu": worked / count}
 
 
 def _finished(device: str) -> None:

@@ -6,7 +6,9 @@
     round 2:  msta 128/8-12 | msta 256/1-12 | full      another order
     …                                                   ratio of a pair: the median over rounds
 
-A slow spell of the machine hits all pipelines of a round, so ratios are of one round each.
+A slow spell of the machine hits all pipelines of a round, so ratios are of one round each. On a
+machine with other work on it the clock tells little even so: `cpu_ratios` are the same ratios of
+processor time, which waiting for a turn does not count in. On a GPU they mean nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from manifests.errors import UserError
 from train.bench.pipelines import CLIP_CONTEXT, Load, Pipeline
@@ -27,7 +29,9 @@ from train.bench.pipelines import CLIP_CONTEXT, Load, Pipeline
 Adapters = Mapping[str, tuple[int, tuple[int, int]]]  # name -> width, first and last block
 PAPER: Adapters = {"128/8-12": (128, (8, 12)), "256/1-12": (256, (1, 12))}
 VICLIP_CONTEXT = 32
-Rounds = dict[str, list[float]]  # pipeline -> seconds of a step, one a round
+Kind = Literal["seconds", "cpu"]
+Found = dict[str, Any]
+Rounds = dict[str, list[dict[str, float]]]  # pipeline -> times of a step, one a round
 
 
 class Child:
@@ -41,7 +45,8 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={"KINETO_LOG_LEVEL": "99", **os.environ},  # the profiler is chatty
+            # Threads that spin while they wait would count as work. The profiler is chatty.
+            env={"OMP_WAIT_POLICY": "PASSIVE", "KINETO_LOG_LEVEL": "99", **os.environ},
         )
 
     def ready(self) -> None:
@@ -88,76 +93,102 @@ def children(pipelines: Sequence[Pipeline], load: Load) -> Iterator[list[Child]]
 
 
 def take_turns(found: Sequence[Child], rounds: int, steps: int) -> Rounds:
-    """Seconds of a step of each, `rounds` times, every round in another order."""
-    seconds: Rounds = {child.name: [] for child in found}
+    """Times of a step of each, `rounds` times, every round in another order."""
+    times: Rounds = {child.name: [] for child in found}
     for number in range(rounds):
         for place in range(len(found)):
             child = found[(place + number) % len(found)]
-            seconds[child.name].append(child.ask(f"steps {steps}")["seconds"])
-            sys.stderr.write(
-                f"  round {number + 1}: {child.name} {seconds[child.name][-1]:.3f} s\n"
-            )
+            took = child.ask(f"steps {steps}")
+            times[child.name].append(took)
+            told = f"{took['seconds']:.3f} s, {took['cpu']:.3f} s of processors"
+            sys.stderr.write(f"  round {number + 1}: {child.name} {told}\n")
             sys.stderr.flush()
-    return seconds
+    return times
 
 
-def ratio(seconds: Rounds, over: str, under: str) -> float:
-    """Median over the rounds of one pipeline's seconds against another's."""
-    pairs = zip(seconds[over], seconds[under], strict=True)
-    return round(statistics.median(above / below for above, below in pairs), 4)
+def ratio(times: Rounds, over: str, under: str, kind: Kind = "seconds") -> float:
+    """Median over the rounds of one pipeline's time against another's."""
+    pairs = zip(times[over], times[under], strict=True)
+    return round(statistics.median(above[kind] / below[kind] for above, below in pairs), 4)
 
 
-def training(load: Load, rounds: int, adapters: Adapters) -> dict[str, Any]:
+def training(load: Load, rounds: int, adapters: Adapters) -> Found:
     """Steps and memory of MSTA against full tuning."""
     pipelines = [Pipeline("full", "train", "full")]
     pipelines += [Pipeline(n, "train", "msta", mid, b) for n, (mid, b) in adapters.items()]
     with children(pipelines, load) as found:
-        seconds = take_turns(found, rounds, steps=1)
+        times = take_turns(found, rounds, steps=1)
         held = {child.name: child.ask("memory") for child in found}
     memory = {name: int(answer["bytes"]) for name, answer in held.items()}
     process = {name: int(answer["process"]) for name, answer in held.items()}
     return {
-        "train_step_ratio": {name: ratio(seconds, name, "full") for name in adapters},
+        **_both_kinds("train_step_ratio", times, {name: (name, "full") for name in adapters}),
         "memory_ratio": {name: round(memory[name] / memory["full"], 4) for name in adapters},
-        "train_step_seconds": _medians(seconds),
-        "memory_bytes": memory,
         "process_ratio": {name: round(process[name] / process["full"], 4) for name in adapters},
+        "medians": _medians(times, "train"),
+        "memory_bytes": memory,
         "process_bytes": process,
     }
 
 
-def inference(load: Load, rounds: int, adapters: Adapters) -> dict[str, Any]:
+def inference(load: Load, rounds: int, adapters: Adapters) -> Found:
     """Videos a second of the tuned model against the frozen one, and against the published way."""
     pipelines = [Pipeline("frozen", "infer", "zero-shot")]
     for name, (mid, blocks) in adapters.items():
         pipelines.append(Pipeline(name, "infer", "msta", mid, blocks))
         pipelines.append(Pipeline(f"{name} all tokens", "infer", "msta", mid, blocks, True))
     with children(pipelines, load) as found:
-        seconds = take_turns(found, rounds, steps=1)
-    published = {name: ratio(seconds, f"{name} all tokens", name) for name in adapters}
-    return {
-        "inference_ratio": {name: ratio(seconds, "frozen", name) for name in adapters},
-        "inference_published_ratio": published,
-        "inference_seconds": _medians(seconds),
-    }
+        times = take_turns(found, rounds, steps=1)
+    frozen = {name: ("frozen", name) for name in adapters}
+    published = {name: (f"{name} all tokens", name) for name in adapters}
+    return merged(
+        _both_kinds("inference_ratio", times, frozen),
+        _both_kinds("inference_published_ratio", times, published),
+        {"medians": _medians(times, "infer")},
+    )
 
 
-def text(load: Load, rounds: int, adapters: Adapters) -> dict[str, Any]:
+def text(load: Load, rounds: int, adapters: Adapters) -> Found:
     """Forward and backward of all class texts against texts of full length."""
-    found: dict[str, Any] = {"text_ratio": {}, "text_ratio_32": {}, "text_seconds": {}}
+    parts: list[Found] = []
     for name, (mid, blocks) in adapters.items():
         pipelines = [Pipeline(f"{name} cut", "text", "msta", mid, blocks)]
         for context in (VICLIP_CONTEXT, CLIP_CONTEXT):
             whole = f"{name} {context} tokens"
             pipelines.append(Pipeline(whole, "text", "msta", mid, blocks, True, context))
-        with children(pipelines, load) as processes:
-            seconds = take_turns(processes, rounds, steps=2)
-        cut = f"{name} cut"
-        found["text_ratio"][name] = ratio(seconds, f"{name} {CLIP_CONTEXT} tokens", cut)
-        found["text_ratio_32"][name] = ratio(seconds, f"{name} {VICLIP_CONTEXT} tokens", cut)
-        found["text_seconds"].update(_medians(seconds))
+        with children(pipelines, load) as found:
+            times = take_turns(found, rounds, steps=2)
+        for key, context in (("text_ratio", CLIP_CONTEXT), ("text_ratio_32", VICLIP_CONTEXT)):
+            pair = (f"{name} {context} tokens", f"{name} cut")
+            parts.append(_both_kinds(key, times, {name: pair}))
+        parts.append({"medians": _medians(times, "text")})
+    return merged(*parts)
+
+
+def _both_kinds(key: str, times: Rounds, pairs: Mapping[str, tuple[str, str]]) -> Found:
+    """A ratio by the clock under its key, and by processor time below `cpu_ratios`."""
+    kinds: tuple[Kind, Kind] = ("seconds", "cpu")
+    clock, busy = (
+        {name: ratio(times, over, under, kind) for name, (over, under) in pairs.items()}
+        for kind in kinds
+    )
+    return {key: clock, "cpu_ratios": {key: busy}}
+
+
+def _medians(times: Rounds, work: str) -> Found:
+    return {
+        f"{work} {name}": {
+            kind: round(statistics.median(one[kind] for one in took), 4) for kind in took[0]
+        }
+        for name, took in times.items()
+    }
+
+
+def merged(*parts: Found) -> Found:
+    """Objects laid over each other, the objects in them too."""
+    found: Found = {}
+    for part in parts:
+        for key, value in part.items():
+            both = isinstance(value, dict) and isinstance(found.get(key), dict)
+            found[key] = merged(found[key], value) if both else value
     return found
-
-
-def _medians(seconds: Rounds) -> dict[str, float]:
-    return {name: round(statistics.median(found), 4) for name, found in seconds.items()}

@@ -26,8 +26,10 @@ def test_the_paper_s_two_settings() -> None:
 
 def test_ratios_are_of_one_round_each() -> None:
     """A slow round counts once for both sides."""
-    seconds = {"a": [1.0, 10.0, 1.2], "b": [2.0, 20.0, 2.0]}
-    assert ratio(seconds, "a", "b") == 0.5
+    clock = {"a": [1.0, 10.0, 1.2], "b": [2.0, 20.0, 2.0]}
+    times = {name: [{"seconds": s, "cpu": 3.0} for s in took] for name, took in clock.items()}
+    assert ratio(times, "a", "b") == 0.5
+    assert ratio(times, "a", "b", "cpu") == 1.0
 
 
 class Counted:
@@ -39,7 +41,7 @@ class Counted:
     def ask(self, order: str) -> dict[str, float]:
         assert order == "steps 4"
         self._order.append(self.name)
-        return {"seconds": float(len(self._order))}
+        return {"seconds": float(len(self._order)), "cpu": 1.0}
 
 
 def test_turns_are_taken_in_another_order_each_round() -> None:
@@ -121,9 +123,11 @@ def test_the_whole_measurement() -> None:
     found = run_module("train.bench", {**words, "benchmark": "toy"})
     for key in ("train_step_ratio", "inference_ratio", "text_ratio", "memory_ratio"):
         assert found[key].keys() == {"32/2-3"}
+        if key != "memory_ratio":
+            assert found["cpu_ratios"][key].keys() == {"32/2-3"}
     assert found["load"]["classes"] == 24 and found["load"]["frames"] == 8
     text = CostReport(found).text()
-    assert "24 classes" in text and text.count("\n") == 11
+    assert "24 classes" in text and text.count("\n") == 16
 
 
 def test_a_pipeline_that_cannot_run_is_one_line() -> None:
