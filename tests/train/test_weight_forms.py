@@ -307,7 +307,9 @@ def test_converted_once_it_is_the_same(ours: Tensors, half: Tensors, tmp_path: P
         UserError, match=r"does not hold a clip-b16 \(vision width 64 instead of 768"
     ):
         convert(Convert(source, str(tmp_path), "clip-b16"))
-    assert not (tmp_path / "clip-b16").exists()
+    with pytest.raises(UserError, match="holds a CLIP, and b16 is a ViCLIP, say --inflate"):
+        convert(Convert(source, str(tmp_path), "b16"))
+    assert not (tmp_path / "clip-b16").exists() and not (tmp_path / "b16").exists()
 
 
 def test_a_viclip_of_a_clip(ours: Tensors, tmp_path: Path) -> None:

@@ -117,6 +117,12 @@ def _check_size(weights: Weights, target: str) -> None:
     known = SIZES.get(target)
     if known is None:
         return
+    if known.vision.joint != weights.config.vision.joint:
+        kinds = ("CLIP", "ViCLIP, say --inflate") if known.vision.joint else ("ViCLIP", "CLIP")
+        raise UserError(
+            f"{weights.path} holds a {kinds[0]}, and {target} is a {kinds[1]}: name a size of its "
+            "kind, or a folder of its own"
+        )
     vision = replace(known.vision, frames=weights.config.vision.frames)
     text = replace(known.text, context=weights.config.text.context)
     wanted = replace(known, vision=vision, text=text)
