@@ -19,6 +19,7 @@ from torch import nn
 
 from manifests.errors import UserError
 from train.methods.adapter import TowerAdapter, added
+from train.methods.blocks import check_blocks, depth, tower_blocks
 from train.methods.method import Method
 from train.methods.options import MSTAOptions
 from train.models.backbone import Backbone
@@ -38,17 +39,16 @@ class MSTA(Method):
         config = backbone.config
         check_options(options, config)
         self.options = options
-        depth = max(config.vision.blocks, config.text.blocks)
-        self.above_vision = depth - config.vision.blocks
-        self.above_text = depth - config.text.blocks
-        pairs = range(options.blocks[0], options.blocks[1] + 1)
+        numbers = tower_blocks(options.blocks, options.towers, config)
+        self.above_vision = depth(config) - config.vision.blocks
+        self.above_text = depth(config) - config.text.blocks
         self.visual_adapter, self.text_adapter = nn.ModuleDict(), nn.ModuleDict()
         self.shared_adapter = nn.ModuleDict()
-        for pair in pairs:
-            if options.towers != "text" and pair > self.above_vision:
+        for pair in range(options.blocks[0], options.blocks[1] + 1):
+            if pair - self.above_vision in numbers["vision"]:
                 adapter = TowerAdapter("vision", pair, config.vision.width, options)
                 self.visual_adapter[str(pair)] = adapter
-            if options.towers != "vision" and pair > self.above_text:
+            if pair - self.above_text in numbers["text"]:
                 adapter = TowerAdapter("text", pair, config.text.width, options)
                 self.text_adapter[str(pair)] = adapter
             present = str(pair) in self.visual_adapter or str(pair) in self.text_adapter
@@ -133,14 +133,7 @@ def _weakened(x: torch.Tensor, factor: float) -> torch.Tensor:
 
 def check_options(options: MSTAOptions, config: ViCLIPConfig) -> None:
     """Refuse widths and blocks that the backbone cannot have."""
-    first, last = options.blocks
-    depth = max(config.vision.blocks, config.text.blocks)
-    if not 1 <= first <= last <= depth:
-        raise UserError(
-            f"adapters in blocks {first} to {last} of a backbone with {depth}: "
-            f"say --blocks FIRST LAST between 1 and {depth}"
-        )
-    _check_towers(options, config)
+    check_blocks(options.blocks, config)
     if options.mid < 1 or not 0 <= options.dropout < 1 or options.scale < 0:
         raise UserError(
             f"mid {options.mid}, dropout {options.dropout}, scale {options.scale}: "
@@ -158,20 +151,3 @@ def check_options(options: MSTAOptions, config: ViCLIPConfig) -> None:
             f"a convolution of {groups} groups from {options.mid} to {width} channels: groups must "
             f"divide both; say --mid with a divisor of {width}, or --groups {common}"
         )
-
-
-def _check_towers(options: MSTAOptions, config: ViCLIPConfig) -> None:
-    """Refuse blocks that leave a tower without any adapter, where both (or it) were asked for."""
-    blocks = {"vision": config.vision.blocks, "text": config.text.blocks}
-    depth, (first, last) = max(blocks.values()), options.blocks
-    for tower, own in blocks.items():
-        lowest = depth - own + 1
-        if options.towers in ("both", tower) and last < lowest:
-            other = next(name for name in blocks if name != tower)
-            alone = f", or --towers {other} for none" * (options.towers == "both")
-            raise UserError(
-                f"blocks {first} to {last} hold no {tower} adapter: towers of {blocks['vision']} "
-                f"and {blocks['text']} blocks meet at the top, in pairs {lowest} to {depth}; say "
-                f"--blocks {lowest} {depth} for all pairs, --blocks 1 {depth} for all blocks"
-                f"{alone}"
-            )
