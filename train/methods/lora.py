@@ -25,7 +25,7 @@ from train.methods.initial import kaiming_uniform
 from train.methods.method import Method
 from train.methods.options import LoRAOptions, Target
 from train.models.backbone import Backbone
-from train.models.transformer import Block, Linear, Place, plain_step
+from train.models.transformer import Block, Extra, Linear, Place, plain_step
 
 # Projections of each target, with input and output in widths of the tower.
 _PLACES: Final[Mapping[Target, Mapping[Place, tuple[int, int]]]] = {
@@ -68,15 +68,19 @@ class BlockUpdates(nn.ModuleDict):
 
     def step(self, block: Block, x: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
         """Output of a block with these updates."""
+        out: torch.Tensor = block(x, block.ln_1(x), rows, self.extra(rows))
+        return out
 
-        def extra(place: Place, read: torch.Tensor) -> torch.Tensor | None:
+    def extra(self, rows: torch.Tensor | None) -> Extra:
+        """What these updates add to the projections of a block that computes tokens `rows`."""
+
+        def found(place: Place, x: torch.Tensor) -> torch.Tensor | None:
             if place not in self:
                 return None
-            found: torch.Tensor = self[place](read, None if place in ("k", "v") else rows)
-            return found
+            added: torch.Tensor = self[place](x, None if place in ("k", "v") else rows)
+            return added
 
-        out: torch.Tensor = block(x, block.ln_1(x), rows, extra)
-        return out
+        return found
 
 
 class LoRA(Method):

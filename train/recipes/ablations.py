@@ -1,8 +1,12 @@
 """Each line of the paper's ablations (Tables 6 and 7) as a change of one recipe.
 
-The tables are means over the four base-to-novel sets, so `accelerate launch train/run.py
-base-novel --dataset ucf101 --variant mid-64` is one quarter of one line. A variant changes the
-defaults; words on the command line still override it.
+::
+
+    accelerate launch train/run.py base-novel --dataset ucf101 --variant mid-64
+
+The tables are means over the four base-to-novel sets, so that is one quarter of one line. A variant
+changes the defaults; words on the command line still override it. The presets of LoRA are chosen
+the same way.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from train.methods.options import LORA_PRESETS, LoRAOptions
 from train.recipes.records import Consistency, Recipe
 
 AnyRecipe = Recipe[Any, Any]
@@ -35,6 +40,10 @@ def _loss(**values: Any) -> Variant:
 
 def _held_to(kinds: Consistency) -> Variant:
     return _loss(consistency=kinds)
+
+
+def _preset(options: LoRAOptions) -> Variant:
+    return lambda recipe: replace(recipe, options=options)
 
 
 VARIANTS: Final[Mapping[str, Variant]] = {
@@ -73,3 +82,8 @@ VARIANTS: Final[Mapping[str, Variant]] = {
     "no-temporal": _held_to("spatial"),
     "full-descriptions": _held_to("both"),
 }
+
+PRESETS: Final[Mapping[str, Variant]] = {
+    name: _preset(options) for name, options in LORA_PRESETS.items()
+}
+VARIANTS_OF: Final[Mapping[str, Mapping[str, Variant]]] = {"msta": VARIANTS, "lora": PRESETS}
