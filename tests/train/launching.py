@@ -23,12 +23,12 @@ ENVIRONMENT = {
 LIMIT_S = 240
 
 
-def start(words: Sequence[str], *, ranks: int = 1) -> subprocess.Popen[str]:
+def start(words: Sequence[str], *, ranks: int = 1, script: str = SCRIPT) -> subprocess.Popen[str]:
     """Start a run and return its process; with two ranks through `accelerate launch`."""
-    command = [sys.executable, SCRIPT]
+    command = [sys.executable, script]
     if ranks > 1:
         launcher = [sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--cpu"]
-        command = [*launcher, "--num_processes", str(ranks), SCRIPT]
+        command = [*launcher, "--num_processes", str(ranks), script]
     return subprocess.Popen(
         [*command, *words],
         env=ENVIRONMENT,
@@ -45,9 +45,9 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, errors
 
 
-def launch(words: Sequence[str], *, ranks: int = 1) -> tuple[int, str, str]:
+def launch(words: Sequence[str], *, ranks: int = 1, script: str = SCRIPT) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a run."""
-    return finish(start(words, ranks=ranks))
+    return finish(start(words, ranks=ranks, script=script))
 
 
 def wait_for_updates(out: Path, count: int, process: subprocess.Popen[str]) -> None:
