@@ -1,0 +1,80 @@
+"""What a run is called: the published row it belongs to, and how it departs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from manifests.errors import UserError
+from train.recipes.ablations import TABLES
+from train.recipes.records import Task, differences
+from train.recipes.rows import ROWS
+from train.results import Rule
+
+Plain = Mapping[str, Any]
+# Fields that make no other row: the seed is averaged over, shots, targets and views are columns,
+# and the rest changes no figure.
+_COLUMNS: Final = ("seed", "protocol.shots", "protocol.targets", "look.views")
+_IDLE: Final = ("optim.accumulate", "testing.eval_batch")
+# What a selection rests on besides the training: how often it could choose, and by how many.
+SELECTING: Final = ("eval_every", "validation")
+_CHOSEN_BY: Final[Mapping[Rule, tuple[str, ...]]] = {
+    "last": (),
+    "best-on-test": ("eval_every",),
+    "best-on-validation": ("eval_every", "validation"),
+}
+
+
+def row_name(recipe: Plain) -> str:
+    """The row of Tables 2 to 5 that a recipe is, or comes nearest to."""
+    method, clip = recipe["method"], str(recipe["backbone"]).startswith("clip")
+    if method == "zero-shot":
+        return "Vanilla CLIP (zero-shot)" if clip else "Zero-ViCLIP"
+    if method == "full":
+        return "Vanilla CLIP (tuned)" if clip else "ViCLIP"
+    if method == "msta":
+        return "+ MSTA" if recipe["loss"]["consistency"] == "none" else "+ MSTA + L_cc"
+    return {"adaptformer": "+ AdaptFormer", "lora": "+ LoRA"}[method]
+
+
+def departures(recipe: Plain, rule: Rule) -> tuple[str, ...]:
+    """How a recipe departs from its published row, in the reading that it is nearer to.
+
+    `rank 256 -> 8`, published first, in the order of names; "as the logs" comes before them where
+    it is that reading. Only what decides figures under `rule`.
+    """
+    name = row_name(recipe)
+    task: Task = recipe["task"]
+    odd = _odd(recipe, ROWS[name](task, recipe["dataset"], "paper").as_json(), rule)
+    try:
+        logged = ROWS[name](task, recipe["dataset"], "logs").as_json()
+    except UserError:  # no logs of such runs
+        return odd
+    from_logs = _odd(recipe, logged, rule)
+    return ("as the logs", *from_logs) if len(from_logs) < len(odd) else odd
+
+
+def ablation_lines(recipe: Plain, rule: Rule) -> dict[str, str]:
+    """Lines of Tables 6 and 7 that a base-to-novel run of MSTA is, by table."""
+    found: dict[str, str] = {}
+    if recipe["task"] != "base-novel" or recipe["method"] != "msta":
+        return found
+    row = ROWS["+ MSTA + L_cc"]("base-novel", recipe["dataset"], "paper")
+    for table, lines in TABLES.items():
+        for line, variant in lines.items():
+            if not _odd(recipe, variant(row).as_json(), rule):
+                found[table] = line
+    return found
+
+
+def _odd(recipe: Plain, row: Plain, rule: Rule) -> tuple[str, ...]:
+    idle = tuple(f"testing.{name}" for name in SELECTING if name not in _CHOSEN_BY[rule])
+    odd = differences(recipe, row)
+    told = [text for text in odd if not text.startswith((*_COLUMNS, *_IDLE, *idle))]
+    return tuple(_as_words(text) for text in told)
+
+
+def _as_words(text: str) -> str:
+    """`options.rank 8 -> 256` as `rank 8 -> 256`: the words of the command line have no groups."""
+    field, _, values = text.partition(" ")
+    return f"{field.rpartition('.')[2]} {values}".replace("'", "")
