@@ -66,8 +66,13 @@ def default_out(recipe: Recipe[Any, Any], variant: str = "") -> Path:
     """Folder of a run that names none: the words that tell runs apart."""
     shots = getattr(recipe.protocol, "shots", None)
     parts = [recipe.task, recipe.dataset, recipe.method]
+    # The rows of one table differ in these: each has a folder of its own.
+    backbone, held = Path(recipe.backbone).stem, recipe.loss.consistency
+    parts += [backbone] if backbone not in ("b16", "nano") else []
     parts += [f"{shots}shot"] if shots else []
     parts += [variant] if variant else []
+    usual = "both" if recipe.method == "msta" else "none"
+    parts += [f"consistency-{held}"] if held != usual and not variant else []
     return Path("runs") / "-".join([*parts, f"seed{recipe.seed}"])
 
 
