@@ -79,7 +79,9 @@ def cost_table(found: Sequence[tuple[Path, Result]]) -> Table | None:
     for _, result in found:
         if result.task != "pretrain" and result.training.clips_per_second:
             pace = _pace(result)
-            label = " · ".join((row_name(result.recipe), *departures(result.recipe, "last")))
+            label = " · ".join(
+                (row_name(result.recipe), *departures(result.recipe, "last").training)
+            )
             trained = result.training.trainable_parameters
             by_place[place_of(result), label, trained].append(pace)
     if not by_place:

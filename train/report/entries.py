@@ -19,8 +19,9 @@ RULES: tuple[Rule, ...] = ("last", "best-on-validation", "best-on-test")
 class Row:
     """What the entries of one row share; they differ in the seed alone.
 
-    departures: from the published row. backbone: digest of its weights. again: for further runs
-    of the same words and seed, so that no seed counts twice.
+    departures: of the training from the published row. backbone: digest of its weights. selecting:
+    departures of the selection. again: for further runs of the same words and seed, so that no
+    seed counts twice.
     """
 
     task: str
@@ -28,7 +29,13 @@ class Row:
     departures: tuple[str, ...]
     backbone: str
     rule: Rule
+    selecting: tuple[str, ...] = ()
     again: int = 0
+
+    @property
+    def weights(self) -> str:
+        """The rule of selection, with what it departs in."""
+        return " · ".join((self.rule, *self.selecting))
 
 
 @dataclass(frozen=True)
@@ -78,14 +85,15 @@ def entries_of(found: Sequence[tuple[Path, Result]]) -> list[Entry]:
 def _entry(path: Path, result: Result, selection: Selection, edition: int) -> Entry:
     rule = selection.rule
     recipe = result.recipe
-    row = Row(result.task, row_name(recipe), departures(recipe, rule), result.backbone, rule)
+    odd = departures(recipe, rule)
+    row = Row(result.task, row_name(recipe), odd.training, result.backbone, rule, odd.selecting)
     columns = [replace(c, edition=edition) for c in columns_of(result, selection.tests)]
     return Entry(
         row,
         result.seed,
         tuple((column, _metrics(column, selection)) for column in columns),
         result.training.trainable_parameters,
-        tuple(ablation_lines(recipe, rule).items()),
+        tuple(ablation_lines(recipe).items()),
         path,
     )
 

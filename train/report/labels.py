@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from manifests.errors import UserError
@@ -37,24 +38,35 @@ def row_name(recipe: Plain) -> str:
     return {"adaptformer": "+ AdaptFormer", "lora": "+ LoRA"}[method]
 
 
-def departures(recipe: Plain, rule: Rule) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Departures:
+    """How a recipe departs from its published row: in the training, and in what selects weights."""
+
+    training: tuple[str, ...]
+    selecting: tuple[str, ...]
+
+
+def departures(recipe: Plain, rule: Rule) -> Departures:
     """How a recipe departs from its published row, in the reading that it is nearer to.
 
     `rank 256 -> 8`, published first, in the order of names; "as the logs" comes before them where
     it is that reading. Only what decides figures under `rule`.
     """
-    name = row_name(recipe)
     task: Task = recipe["task"]
-    odd = _odd(recipe, ROWS[name](task, recipe["dataset"], "paper").as_json(), rule)
+    row = ROWS[row_name(recipe)]
+    odd = _odd(recipe, row(task, recipe["dataset"], "paper").as_json(), rule)
+    name: tuple[str, ...] = ()
     try:
-        logged = ROWS[name](task, recipe["dataset"], "logs").as_json()
+        logged = _odd(recipe, row(task, recipe["dataset"], "logs").as_json(), rule)
     except UserError:  # no logs of such runs
-        return odd
-    from_logs = _odd(recipe, logged, rule)
-    return ("as the logs", *from_logs) if len(from_logs) < len(odd) else odd
+        logged = odd
+    if len(logged) < len(odd):
+        odd, name = logged, ("as the logs",)
+    selecting = tuple(text for text in odd if text.startswith(SELECTING))
+    return Departures((*name, *(text for text in odd if text not in selecting)), selecting)
 
 
-def ablation_lines(recipe: Plain, rule: Rule) -> dict[str, str]:
+def ablation_lines(recipe: Plain) -> dict[str, str]:
     """Lines of Tables 6 and 7 that a base-to-novel run of MSTA is, by table."""
     found: dict[str, str] = {}
     if recipe["task"] != "base-novel" or recipe["method"] != "msta":
@@ -62,7 +74,7 @@ def ablation_lines(recipe: Plain, rule: Rule) -> dict[str, str]:
     row = ROWS["+ MSTA + L_cc"]("base-novel", recipe["dataset"], "paper")
     for table, lines in TABLES.items():
         for line, variant in lines.items():
-            if not _odd(recipe, variant(row).as_json(), rule):
+            if not _odd(recipe, variant(row).as_json(), "last"):
                 found[table] = line
     return found
 

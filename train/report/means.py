@@ -49,6 +49,7 @@ class Mean:
 
     label: str
     rule: str
+    weights: str
     trainable: int
     base: float
     novel: float
@@ -107,7 +108,7 @@ def _mean(line: Line, columns: Sequence[Column], label: str) -> Mean:
         for index in (0, 1)
     )
     seeds = seeds_text({column: line.seeds[column] for column in columns})
-    return Mean(label, line.row.rule, line.trainable, base, novel, seeds)
+    return Mean(label, line.row.rule, line.row.weights, line.trainable, base, novel, seeds)
 
 
 def table_2_groups(lines: Sequence[Line]) -> list[Group]:
@@ -117,10 +118,11 @@ def table_2_groups(lines: Sequence[Line]) -> list[Group]:
 
 
 def mean_tables(found: Sequence[Group]) -> list[Table]:
-    """Table 2's means, one table for each group of sets."""
+    """Table 2's means, one table for each group of several sets."""
     return [
         _table(f"base-novel-mean-{number}", "Table 2, mean over sets", group)
         for number, group in enumerate(found, start=1)
+        if len(group.columns) > 1
     ]
 
 
@@ -154,7 +156,7 @@ def _table(slug: str, title: str, group: Group) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
             mean.label,
-            mean.rule,
+            mean.weights,
             millions(mean.trainable),
             Value(mean.base),
             Value(mean.novel),

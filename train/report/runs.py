@@ -14,7 +14,8 @@ _HEAD = (
     "task",
     "benchmark",
     "system",
-    "departures",
+    "departures in training",
+    "departures in selection",
     "seed",
     "trained parameters",
     "training subset",
@@ -50,12 +51,14 @@ def _tests(result: Result) -> Iterator[tuple[Selection, Evaluation]]:
 
 
 def _row(path: Path, result: Result, selection: Selection, test: Evaluation) -> tuple[Cell, ...]:
+    odd = departures(result.recipe, selection.rule)
     return (
         str(path),
         result.task,
         result.benchmark,
         row_name(result.recipe),
-        "; ".join(departures(result.recipe, selection.rule)),
+        "; ".join(odd.training),
+        "; ".join(odd.selecting),
         str(result.seed),
         str(result.training.trainable_parameters),
         result.training.subset_hash,

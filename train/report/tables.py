@@ -17,7 +17,6 @@ from train.metrics import harmonic_mean
 from train.recipes.rows import ROWS
 from train.report.columns import Column, heading, legend, letters, spread_untrained
 from train.report.entries import RULES, Entry, Row
-from train.report.labels import SELECTING
 
 TITLES: Mapping[str, str] = {
     "base-novel": "Table 2: base to novel classes",
@@ -89,8 +88,7 @@ def lines_of(entries: Iterable[Entry]) -> list[Line]:
 def _order(line: Line) -> tuple[object, ...]:
     row = line.row
     place = tuple(ROWS).index(row.name)
-    trained = tuple(text for text in row.departures if not text.startswith(SELECTING))
-    return (place, trained, row.backbone, row.again, RULES.index(row.rule), row.departures)
+    return (place, row.departures, row.backbone, row.again, RULES.index(row.rule), row.selecting)
 
 
 def _line(row: Row, entries: Sequence[Entry]) -> Line:
@@ -182,7 +180,7 @@ def labels(lines: Sequence[Line]) -> dict[Row, str]:
 
 
 def _cells(line: Line, columns: Sequence[Column], width: int, label: str) -> tuple[Cell, ...]:
-    cells: list[Cell] = [label, line.row.rule, millions(line.trainable)]
+    cells: list[Cell] = [label, line.row.weights, millions(line.trainable)]
     for column in columns:
         cells += line.cells.get(column, (None,) * width)[:width]
     return (*cells, seeds_text(line.seeds))
