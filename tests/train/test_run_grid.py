@@ -33,6 +33,7 @@ VIDEOS = {
     "zero-shot": {"novel": 24},
     "full-supervised": {"test": 48},
 }
+ADDED = tuple(method for method in METHODS if method not in ("full", "zero-shot"))
 KILLED = ("few-shot", "lora", "--dropout", "0.2")
 
 
@@ -52,6 +53,10 @@ def grid(world, tmp_path_factory) -> Path:
         for task, method, kind in GRID
     ]
     lines.append(words(world, *KILLED, "--out", str(base / "undisturbed")))
+    for method in ADDED:
+        written = base / f"few-shot-{method}" / "adapter-last.safetensors"
+        again = words(world, "few-shot", method, "--adapter", str(written))
+        lines.append([*again, "--epochs", "0", "--out", str(base / f"again-{method}")])
     listed = base / "lines.json"
     listed.write_text(json.dumps(lines))
     code, _, errors = launch([str(listed)], ranks=2, script=SCRIPT)
@@ -79,6 +84,15 @@ def test_a_run_trains_and_tests(grid, task, method, kind):
 
 def test_every_method_meets_every_kind_of_consistency():
     assert {(method, kind) for _, method, kind in GRID} == set(itertools.product(METHODS, KINDS))
+
+
+@pytest.mark.parametrize("method", ADDED)
+def test_the_written_adapter_is_the_tested_one(grid, method):
+    mine, theirs = (
+        result(grid / name)["selections"][0]["tests"][0]
+        for name in (f"again-{method}", f"few-shot-{method}")
+    )
+    assert mine["per_class"] == theirs["per_class"] and mine["top5"] == theirs["top5"]
 
 
 def test_a_killed_run_goes_on_to_the_same_bits(world, grid, tmp_path):

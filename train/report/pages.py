@@ -19,7 +19,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid #ddd; text-align: right;
          white-space: nowrap; }
 th { border-bottom: 2px solid #888; font-weight: 600; }
-th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 14rem; }
+th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 14rem;
+                                 overflow-wrap: anywhere; }
 .notes { color: #555; font-size: .85rem; }
 figure { margin: 1.2rem 0; }
 svg { max-width: 100%; height: auto; }

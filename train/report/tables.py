@@ -149,16 +149,16 @@ _BY_RULE = (
     "themselves, which is what the paper printed; `best-on-validation` by clips held out of the "
     "training split. Figures under different rules are not comparable."
 )
-_OVER_SEEDS = "mean ± standard deviation (ddof 0) over the seeds in the last column"
+_OVER_SEEDS = "Mean ± standard deviation (ddof 0) over the seeds (last column)"
 SPREAD: Mapping[str, tuple[str, ...]] = {
     "base-novel": (f"{_OVER_SEEDS}; HM is the harmonic mean of the two means.", _BY_RULE),
-    "few-shot": (f"Top-1, {_OVER_SEEDS}.", _BY_RULE),
+    "few-shot": (f"{_OVER_SEEDS} of top-1.", _BY_RULE),
     "zero-shot": (
-        "Top-1, mean ± standard deviation (ddof 0) over the splits, each first averaged over the "
-        "seeds in the last column.",
+        "Mean ± standard deviation (ddof 0) of top-1 over the splits, each first averaged over the "
+        "seeds (last column).",
         _BY_RULE,
     ),
-    "full-supervised": (f"{_OVER_SEEDS[0].upper()}{_OVER_SEEDS[1:]}.", _BY_RULE),
+    "full-supervised": (f"{_OVER_SEEDS}.", _BY_RULE),
 }
 
 
