@@ -39,15 +39,15 @@ def start(words: Sequence[str], *, ranks: int = 1, script: str = SCRIPT) -> subp
     )
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def finish(process: subprocess.Popen[str], limit_s: int = LIMIT_S) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a started run."""
-    out, errors = process.communicate(timeout=LIMIT_S)
+    out, errors = process.communicate(timeout=limit_s)
     return process.returncode, out, errors
 
 
-def launch(words: Sequence[str], *, ranks: int = 1, script: str = SCRIPT) -> tuple[int, str, str]:
+def launch(words: Sequence[str], *, ranks: int = 1) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a run."""
-    return finish(start(words, ranks=ranks, script=script))
+    return finish(start(words, ranks=ranks))
 
 
 def wait_for_updates(out: Path, count: int, process: subprocess.Popen[str]) -> None:

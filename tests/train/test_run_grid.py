@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.launching import adapter, launch, log, result, start, wait_for_updates
+from tests.train.launching import adapter, finish, launch, log, result, start, wait_for_updates
 from tests.train.toy_set import same
 from train.methods import METHODS
 from train.recipes.records import TASKS
 
 pytestmark = pytest.mark.slow
 
+LIMIT_S = 600  # for all runs of the grid together
 SCRIPT = str(Path(__file__).with_name("grid_script.py"))
 TUNED = tuple(task for task in TASKS if task != "pretrain")
 KINDS = ("both", "spatial", "temporal", "none")
@@ -59,7 +60,7 @@ def grid(world, tmp_path_factory) -> Path:
         lines.append([*again, "--epochs", "0", "--out", str(base / f"again-{method}")])
     listed = base / "lines.json"
     listed.write_text(json.dumps(lines))
-    code, _, errors = launch([str(listed)], ranks=2, script=SCRIPT)
+    code, _, errors = finish(start([str(listed)], ranks=2, script=SCRIPT), LIMIT_S)
     assert code == 0, errors
     return base
 

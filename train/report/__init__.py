@@ -9,7 +9,7 @@
                      means over sets: tables 6 and 7, figure 1 (means.py)
                   -> report.md, report.html, one CSV a table (pages.py, plots.py)
 
-Figures share a cell only when they differ in nothing but the seed, and a column only when they
-were tested on the same clips, among the same classes, in the same views. What departs has a row or
-column of its own that says how.
+Figures share a cell only when nothing that decides them differs but the seed, and a column only
+when they were tested on the same clips, among the same classes, in the same views. What
+departs has a row or column of its own that says how.
 """

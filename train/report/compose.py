@@ -44,8 +44,9 @@ def _notes(found: Sequence[tuple[Path, Result]]) -> tuple[str, ...]:
     text = f"{kept} {'run' if kept == 1 else 'runs'}"
     return (
         text + (f"; {left} of pre-training left out." if left else "."),
-        "Figures share a cell only when they differ in nothing but the seed, and a column only "
-        "when they were tested on the same clips, among the same classes, in the same views.",
+        "Figures share a cell only when nothing that decides them differs but the seed, and a "
+        "column only when they were tested on the same clips, among the same classes, in the same "
+        "views.",
     )
 
 
