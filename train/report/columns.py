@@ -29,6 +29,7 @@ class Tested:
     dataset: str
     evaluated: int
     of: int
+    published_drop: bool
 
     @property
     def line(self) -> str:
@@ -37,6 +38,7 @@ class Tested:
             f"{self.target}: {self.of} videos of {self.benchmark} (subset {self.subset[:_SHORT]}, "
             f"shards {self.dataset[:_SHORT]}), {self.classes} candidate classes, "
             f"{self.clips}x{self.crops} views, evaluated {self.evaluated} of {self.of}"
+            + (" (published drop)" if self.published_drop else "")
         )
 
 
@@ -70,6 +72,7 @@ def tests_of(tests: Iterable[Evaluation]) -> tuple[Tested, ...]:
             test.dataset,
             test.evaluated,
             test.of,
+            test.published_drop,
         )
         for test in tests
         if test.target != "validation"
@@ -77,19 +80,23 @@ def tests_of(tests: Iterable[Evaluation]) -> tuple[Tested, ...]:
 
 
 def columns_of(result: Result, tests: Sequence[Evaluation]) -> tuple[Column, ...]:
-    """Columns that the tests of one selection belong to: one, or in zero-shot one a benchmark."""
-    sets = tests_of(tests)
+    """Columns that the tests of one selection belong to.
+
+    Base-to-novel has one, zero-shot one for each benchmark, the others one for each test.
+    """
     shots = int(result.recipe["protocol"].get("shots", 0))
     drawn = bool(shots) and not result.recipe["protocol"]["subset"]
     subset = "" if drawn else f", subset {result.training.subset_hash[:_SHORT]}"
     trained = f"{result.benchmark} (shards {result.dataset['identity'][:_SHORT]}{subset})"
     if not result.training.updates:
         shots, trained = -1, "nothing"
-    if result.task != "zero-shot":
-        return (Column(result.task, result.benchmark, shots, trained, sets),)
+    by_column: dict[str, list[Tested]] = defaultdict(list)
+    for test in tests_of(tests):
+        names = {"base-novel": "", "zero-shot": test.benchmark}
+        by_column[names.get(result.task, f"{test.benchmark} {test.target}")].append(test)
     return tuple(
-        Column(result.task, name, shots, trained, tuple(s for s in sets if s.benchmark == name))
-        for name in dict.fromkeys(each.benchmark for each in sets)
+        Column(result.task, mine[0].benchmark, shots, trained, tuple(sorted(mine)))
+        for mine in by_column.values()
     )
 
 
@@ -129,10 +136,10 @@ def spread_untrained(columns: Iterable[Column]) -> dict[Column, tuple[Column, ..
 
 
 def letters(columns: Iterable[Column]) -> dict[Column, str]:
-    """`" [a]"`, `" [b]"` … for columns that a head (benchmark and shots) does not tell apart."""
-    heads: dict[tuple[str, int], list[Column]] = defaultdict(list)
+    """`" [a]"`, `" [b]"` … for columns that their headings do not tell apart."""
+    heads: dict[str, list[Column]] = defaultdict(list)
     for column in sorted(set(columns)):
-        heads[column.benchmark, column.shots].append(column)
+        heads[heading(column)].append(column)
     return {
         column: f" [{chr(ord('a') + index)}]" if len(same) > 1 else ""
         for same in heads.values()
@@ -141,8 +148,11 @@ def letters(columns: Iterable[Column]) -> dict[Column, str]:
 
 
 def heading(column: Column) -> str:
-    """`hmdb51, K = 16`."""
-    return column.benchmark + (f", K = {column.shots}" if column.shots > 0 else "")
+    """`hmdb51, K = 16`; with the name of a test that is not the protocol's own."""
+    single = column.task not in ("base-novel", "zero-shot")
+    name = column.tests[0].target if single else "test"
+    parts = [column.benchmark] + ([name] if name != "test" else [])
+    return " ".join(parts) + (f", K = {column.shots}" if column.shots > 0 else "")
 
 
 def legend(column: Column) -> str:

@@ -99,11 +99,12 @@ def _entry(path: Path, result: Result, selection: Selection, edition: int) -> En
 
 
 def _metrics(column: Column, selection: Selection) -> tuple[tuple[float, ...], ...]:
-    """Base and novel; top-1 of each split; or top-1 and, where there is one, top-5."""
-    by_target = {test.target: test for test in selection.tests}
-    tests = [by_target[test.target] for test in column.tests]
+    """Base and novel; top-1 of each split; or top-1 and top-5. A metric without figures is ()."""
+    by_name = {(test.benchmark, test.target): test for test in selection.tests}
+    tests = [by_name[test.benchmark, test.target] for test in column.tests]
     if column.task == "base-novel":
-        return tuple((test.top1,) for test in tests)
+        halves = {test.target: (test.top1,) for test in tests}
+        return halves.get("base", ()), halves.get("novel", ())
     if column.task == "zero-shot":
         return (tuple(test.top1 for test in tests),)
     top5 = tests[0].top5

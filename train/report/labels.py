@@ -13,9 +13,10 @@ from train.recipes.rows import ROWS
 from train.results import Rule
 
 Plain = Mapping[str, Any]
-# Fields that make no other row: the seed is averaged over, shots, targets and views are columns,
-# and the rest changes no figure.
+# Fields that make no other row: the seed is averaged over, what a test shows is a column, and the
+# rest changes no figure.
 _COLUMNS: Final = ("seed", "protocol.shots", "protocol.targets", "look.views")
+_TESTS: Final = ("testing.test_lists", "testing.published_drop")
 _IDLE: Final = ("optim.accumulate", "testing.eval_batch")
 # What a selection rests on besides the training: how often it could choose, and by how many.
 SELECTING: Final = ("eval_every", "validation")
@@ -82,7 +83,7 @@ def ablation_lines(recipe: Plain) -> dict[str, str]:
 def _odd(recipe: Plain, row: Plain, rule: Rule) -> tuple[str, ...]:
     idle = tuple(f"testing.{name}" for name in SELECTING if name not in _CHOSEN_BY[rule])
     odd = differences(recipe, row)
-    told = [text for text in odd if not text.startswith((*_COLUMNS, *_IDLE, *idle))]
+    told = [text for text in odd if not text.startswith((*_COLUMNS, *_TESTS, *_IDLE, *idle))]
     return tuple(_as_words(text) for text in told)
 
 

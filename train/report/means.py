@@ -98,8 +98,9 @@ def _covers(line: Line) -> list[tuple[Column, ...]]:
     """All sets that a line has figures of, one protocol of each set."""
     by_set: dict[str, list[Column]] = defaultdict(list)
     for column in sorted(line.cells):
-        by_set[column.benchmark].append(column)
-    return list(itertools.product(*by_set.values()))
+        if None not in line.cells[column]:
+            by_set[column.benchmark].append(column)
+    return list(itertools.product(*by_set.values())) if by_set else []
 
 
 def _mean(line: Line, columns: Sequence[Column], label: str) -> Mean:

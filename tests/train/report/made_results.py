@@ -22,6 +22,7 @@ def scored(
     views: tuple[int, int] = (10, 3),
     subset: str = "",
     top5: float | None = None,
+    drop: bool = False,
 ) -> Evaluation:
     """One test of 100 videos; its subset has a hash of its own for each benchmark and target."""
     of = 100
@@ -40,6 +41,7 @@ def scored(
         of=of,
         displacement=0,
         seconds=2.0,
+        published_drop=drop,
     )
 
 

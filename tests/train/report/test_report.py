@@ -75,10 +75,12 @@ def test_splits_of_zero_shot_spread_after_seeds_are_averaged(tmp_path):
         {"views": (1, 1)},
         {"subset": "another"},
         {"classes": 50},
+        {"drop": True},
     ],
 )
 def test_another_protocol_is_another_column(tmp_path, other):
     views = "--views 1x1" if "views" in other else ""
+    views = "--published-drop" if "drop" in other else views
     found = table(
         report_of(
             tmp_path,
@@ -110,6 +112,29 @@ def test_other_words_are_another_row_that_says_how(tmp_path, words, told):
     found = table(report_of(tmp_path, *runs), "few-shot")
     names = {str(row[0]) for row in found.rows}
     assert names == {"+ MSTA + L_cc", f"+ MSTA + L_cc · {told}"}
+
+
+def test_lists_of_ones_own_are_columns_by_name(tmp_path):
+    tests = [scored("one", 60.0), scored("two", 50.0)]
+    result = made("few-shot --dataset hmdb51 --test-lists one two", tests)
+    found = table(report_of(tmp_path, result), "few-shot")
+    for name, top1 in (("one", 60.0), ("two", 50.0)):
+        cell = column(found, f"hmdb51 {name}, K = 16 top-1")["+ MSTA + L_cc", "last"]
+        assert isinstance(cell, Value) and cell.mean == top1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (1,)])
+def test_halves_are_known_by_name_in_any_order(tmp_path, order):
+    halves = base_novel(60.0, 50.0)
+    result = made("base-novel --dataset hmdb51", [halves[index] for index in order])
+    report = report_of(tmp_path, result)
+    found = table(report, "base-novel")
+    base, novel, hm = found.rows[0][3:6]
+    assert isinstance(novel, Value) and novel.mean == 50.0
+    if len(order) == 2:
+        assert isinstance(base, Value) and base.mean == 60.0 and isinstance(hm, Value)
+    else:
+        assert base is None and hm is None
 
 
 def test_words_that_change_no_figure_make_no_row(tmp_path):
