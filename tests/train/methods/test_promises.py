@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import torch
 from train.losses import consistency, cross_entropy
 from train.methods import AdaptFormerOptions, LoRAOptions, Method, build_method
 from train.methods.dropout import keyed
+from train.models.backbone import Backbone
+from train.models.build import build_backbone
 from train.models.config import TextConfig, ViCLIPConfig, VisionConfig
-from train.models.viclip import ViCLIP
 
 TINY = ViCLIPConfig(VisionConfig(48, 3, 2, 16, 32, 4), TextConfig(24, 3, 2, 12, 600), 20)
+TINY_CLIP = replace(TINY, vision=replace(TINY.vision, joint=False))
 ALL = ("q", "k", "v", "out", "mlp")
 CASES: dict[str, Any] = {
     "parallel": AdaptFormerOptions(8, dropout=0.4),
@@ -24,13 +27,20 @@ CASES: dict[str, Any] = {
     "upper": LoRAOptions(4, dropout=0.4, towers="both", blocks=(2, 3)),
     "vision": AdaptFormerOptions(8, dropout=0.4, towers="vision", blocks=(2, 3)),
 }
+# The same on CLIP, which sees one frame after another.
+ON_CLIP = {f"{case} on clip": CASES[case] for case in ("parallel", "all")}
+CASES |= ON_CLIP
+
+
+def backbone(case: str) -> Backbone:
+    return build_backbone(TINY_CLIP if case in ON_CLIP else TINY, seed=1)
 
 
 def build(case: str, seed: int = 3, *, moved: bool = False) -> Method:
     """moved: what starts at zero has moved on, as after some updates."""
     options = CASES[case]
     name = "lora" if isinstance(options, LoRAOptions) else "adaptformer"
-    method = build_method(name, ViCLIP(TINY, seed=1), options, seed)
+    method = build_method(name, backbone(case), options, seed)
     if moved:
         generator = torch.Generator().manual_seed(8)
         with torch.no_grad():
@@ -59,7 +69,7 @@ def features(method: Method, rows: Any = (7, 1, 4, 90)) -> tuple[torch.Tensor, t
 
 @pytest.mark.parametrize("case", CASES)
 def test_training_starts_from_the_frozen_model(case: str) -> None:
-    frozen = ViCLIP(TINY, seed=1)
+    frozen = backbone(case)
     video, text = features(build(case))
     assert torch.equal(video, frozen.encode_video(inputs()[0]))
     assert torch.equal(text, frozen.encode_text(inputs()[1]))
@@ -121,7 +131,7 @@ def test_cached_text_changes_nothing(case: str) -> None:
     assert torch.equal(method.encode_text(method.text_prefix(ids)), method.encode_text(ids))
 
 
-@pytest.mark.parametrize("case", ["parallel", "all"])
+@pytest.mark.parametrize("case", ["parallel", "all", *ON_CLIP])
 def test_ranks_see_the_masks_of_one(case: str) -> None:
     method, (video, _) = build(case, moved=True), inputs()
     rows = torch.tensor([40, 12, 7, 99])
