@@ -85,15 +85,17 @@ def entries_of(found: Sequence[tuple[Path, Result]]) -> list[Entry]:
 def _entry(path: Path, result: Result, selection: Selection, edition: int) -> Entry:
     rule = selection.rule
     recipe = result.recipe
-    odd = departures(recipe, rule)
-    row = Row(result.task, row_name(recipe), odd.training, result.backbone, rule, odd.selecting)
+    odd, count = departures(recipe, rule), result.training.substituted
+    training = (*odd.training, *([f"{count} clips in place of unreadable ones"] if count else []))
+    name = row_name(recipe)
+    row = Row(result.task, name, training, result.backbone, rule, odd.selecting)
     columns = [replace(c, edition=edition) for c in columns_of(result, selection.tests)]
     return Entry(
         row,
         result.seed,
         tuple((column, _metrics(column, selection)) for column in columns),
         result.training.trainable_parameters,
-        tuple(ablation_lines(recipe).items()),
+        () if count else tuple(ablation_lines(recipe).items()),
         path,
     )
 

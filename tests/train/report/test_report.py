@@ -6,6 +6,7 @@ import csv
 import io
 import statistics
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import pytest
 
@@ -135,6 +136,13 @@ def test_halves_are_known_by_name_in_any_order(tmp_path, order):
         assert isinstance(base, Value) and base.mean == 60.0 and isinstance(hm, Value)
     else:
         assert base is None and hm is None
+
+
+def test_training_on_other_clips_than_were_drawn_is_another_row(tmp_path):
+    runs = [made(f"few-shot --dataset hmdb51 --seed {n}", [scored("test", 60.0)]) for n in (1, 2)]
+    runs[1] = replace(runs[1], training=replace(runs[1].training, substituted=3))
+    names = {row[0] for row in table(report_of(tmp_path, *runs), "few-shot").rows}
+    assert len(names) == 2 and any("3 clips in place of" in str(name) for name in names)
 
 
 def test_words_that_change_no_figure_make_no_row(tmp_path):
