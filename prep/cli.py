@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("prep.commands.export", "Export", "a shard set as a Hugging Face repository"),
     "preview": ("prep.commands.preview", "Preview", "what the model will see, as a page"),
     "bench": ("prep.commands.bench", "Bench", "what this machine does, stage by stage"),
+    "weights": ("prep.commands.weights", "Weights", "published weights as safetensors, once"),
     "demo": ("prep.commands.demo", "Demo", "toy videos -> shards -> subset -> MSTA -> a table"),
     "doctor": ("prep.commands.doctor", "Doctor", "what this machine has of what the tools need"),
 }

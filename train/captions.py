@@ -19,7 +19,7 @@ from torch import nn
 from torch.distributed.nn.functional import all_gather
 
 from train.losses import contrastive
-from train.models.viclip import ViCLIP
+from train.models.backbone import Backbone
 
 
 class CaptionObjective(nn.Module):
@@ -37,7 +37,7 @@ class CaptionObjective(nn.Module):
 
     def __init__(
         self,
-        backbone: ViCLIP,
+        backbone: Backbone,
         bare: torch.Tensor,
         templated: torch.Tensor,
         word_weight: float,

@@ -56,6 +56,12 @@ class Objective(nn.Module):
         with keyed(self.seed, update, rows):
             video = self.method.encode_video(clips)
             text = self.method.encode_text(self.text)
+        return self.losses(video, text, labels)
+
+    def losses(
+        self, video: torch.Tensor, text: torch.Tensor, labels: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """The same from features `(B, E)` and `(C, E)`."""
         entropy = cross_entropy(video, text, labels, self.method.tau)
         if self.spatial is None and self.temporal is None:
             return {"loss": entropy, "ce": entropy}

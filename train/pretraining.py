@@ -10,16 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 
 from manifests.errors import UserError
 from train.captions import CaptionObjective
 from train.data import Data, cache_of, read_data
 from train.looks import check_look
+from train.models.build import build_backbone
 from train.models.config import SIZES, ViCLIPConfig
 from train.models.tokenizer import Tokenizer
-from train.models.viclip import ViCLIP
 from train.models.weights import save_backbone
 from train.recipes.words import Words
 from train.results import Evaluation, Rule
@@ -40,9 +39,8 @@ class Pretraining:
         config = pretrained_size(recipe.backbone)
         self._folder = where.models / recipe.backbone
         check_look(recipe.look, config)
-        self._model = ViCLIP(config, recipe.seed)
-        with torch.no_grad():
-            self._model.temp.fill_(recipe.protocol.start_temperature)
+        self._model = build_backbone(config, recipe.seed)
+        self._model.set_tau(recipe.protocol.start_temperature)
         tokenizer = Tokenizer(config.text.vocabulary, config.text.context)
         store, train = self.data.store, self.data.train
         bare, templated = (

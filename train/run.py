@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 # Python puts the script's own folder first; the modules there are to be found as train.* only.
 sys.path[:] = [
@@ -30,7 +31,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from manifests.errors import UserError  # noqa: E402
 from train.processes import leave_with_launcher, missing_ranks, start_ranks  # noqa: E402
-from train.recipes.words import PROGRAM, read_words  # noqa: E402
+from train.recipes.words import PROGRAM, Words, read_words  # noqa: E402
 from train.results import Result  # noqa: E402
 from train.stopping import StoppedError  # noqa: E402
 
@@ -48,6 +49,8 @@ def main(words: Sequence[str] | None = None) -> int:
         logging.basicConfig(format=f"{PROGRAM}: %(message)s")
         logging.getLogger("loaders").setLevel(logging.INFO)
     try:
+        if asked.where.check_economies:
+            return _check_economies(asked, first)
         from train.session import run  # torch takes its time: wrong words should not
 
         result = run(asked)
@@ -59,6 +62,19 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.write(_json(result) if asked.where.json else _text(result))
         sys.stdout.flush()
     return 0
+
+
+def _check_economies(asked: Words[Any, Any], first: bool) -> int:
+    from train.economies import check, report
+
+    findings = check(asked)
+    exact = all(finding.exact for finding in findings)
+    if first:
+        lines = [asdict(finding) for finding in findings]
+        told = json.dumps({"economies": lines, "exact": exact}, indent=1)
+        sys.stdout.write((told if asked.where.json else report(findings)) + "\n")
+        sys.stdout.flush()
+    return 0 if exact else 1
 
 
 def _refuse(error: UserError, first: bool, code: int) -> int:

@@ -66,8 +66,13 @@ def default_out(recipe: Recipe[Any, Any], variant: str = "") -> Path:
     """Folder of a run that names none: the words that tell runs apart."""
     shots = getattr(recipe.protocol, "shots", None)
     parts = [recipe.task, recipe.dataset, recipe.method]
+    # The rows of one table differ in these: each has a folder of its own.
+    backbone, held = Path(recipe.backbone).stem, recipe.loss.consistency
+    parts += [backbone] if backbone not in ("b16", "nano") else []
     parts += [f"{shots}shot"] if shots else []
     parts += [variant] if variant else []
+    usual = "both" if recipe.method == "msta" else "none"
+    parts += [f"consistency-{held}"] if held != usual and not variant else []
     return Path("runs") / "-".join([*parts, f"seed{recipe.seed}"])
 
 
@@ -104,7 +109,7 @@ def _accelerator(recipe: Recipe[Any, Any], where: Where, out: Path) -> Accelerat
 def _run(
     work: Work, recipe: Recipe[Any, Any], where: Where, out: Path, accelerator: Accelerator
 ) -> Result:
-    loader = _training_loader(work, recipe, where, accelerator) if recipe.optim.epochs else None
+    loader = training_loader(work, recipe, where, accelerator) if recipe.optim.epochs else None
     identity = loader.identity if loader else ""
     progress, folder = _start(work, recipe, where, out, identity, accelerator)
     evaluate = _evaluation(work, recipe, out)
@@ -120,7 +125,7 @@ def _run(
     return _finish(work, recipe, where, out, progress, pace, accelerator)
 
 
-def _training_loader(
+def training_loader(
     work: Work, recipe: Recipe[Any, Any], where: Where, accelerator: Accelerator
 ) -> ClipLoader:
     look, augment = recipe.look, recipe.augment

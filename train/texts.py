@@ -18,8 +18,8 @@ from manifests.classes import ClassList
 from manifests.descriptions import Descriptions, Kind, find_descriptions
 from manifests.errors import UserError
 from train.losses import description_mean
+from train.models.backbone import Backbone
 from train.models.tokenizer import Tokenizer
-from train.models.viclip import ViCLIP
 from train.recipes.records import Loss, Text
 
 _AT_ONCE = 256  # sentences of one pass through the frozen tower
@@ -47,7 +47,7 @@ def prompt_ids(
 
 
 def description_means(
-    backbone: ViCLIP,
+    backbone: Backbone,
     tokenizer: Tokenizer,
     names: Sequence[str],
     benchmark: str,
@@ -85,7 +85,7 @@ def _find(benchmark: str, store: Path, kind: Kind, loss: Loss) -> Descriptions:
 
 @torch.no_grad()
 def _means(
-    backbone: ViCLIP,
+    backbone: Backbone,
     tokenizer: Tokenizer,
     names: Sequence[str],
     descriptions: Descriptions,

@@ -20,6 +20,7 @@ from prep.bench.rounds import Median, measured
 from prep.bench.work import Work
 from prep.commands.bench_tables import TablesReport, bench_tables
 from prep.commands.bench_toy import toy_set
+from prep.commands.bench_training import CostReport, bench_training
 from prep.engines import usable_cores
 from prep.folders import SHARDS, raw_folder, set_folder
 from prep.training import trained
@@ -70,8 +71,15 @@ class Bench:
         tuple[int, ...], arg(metavar="N [N ...]", help="with --tables: clips of each made-up set")
     ] = (10_000, 100_000, 1_000_000)
 
-    def run(self) -> BenchReport | TablesReport:
+    train: Annotated[
+        bool,
+        arg(help="instead: what MSTA costs against full tuning and the frozen model, as ratios"),
+    ] = False
+
+    def run(self) -> BenchReport | TablesReport | CostReport:
         """Measure every way that can be measured here; nothing stays but the picture."""
+        if self.train:
+            return bench_training(self.rounds)
         if self.tables:
             return bench_tables(self.rows, self.rounds)
         threads = usable_cores() if self.threads is None else self.threads

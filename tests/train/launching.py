@@ -23,12 +23,12 @@ ENVIRONMENT = {
 LIMIT_S = 240
 
 
-def start(words: Sequence[str], *, ranks: int = 1) -> subprocess.Popen[str]:
+def start(words: Sequence[str], *, ranks: int = 1, script: str = SCRIPT) -> subprocess.Popen[str]:
     """Start a run and return its process; with two ranks through `accelerate launch`."""
-    command = [sys.executable, SCRIPT]
+    command = [sys.executable, script]
     if ranks > 1:
         launcher = [sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--cpu"]
-        command = [*launcher, "--num_processes", str(ranks), SCRIPT]
+        command = [*launcher, "--num_processes", str(ranks), script]
     return subprocess.Popen(
         [*command, *words],
         env=ENVIRONMENT,
@@ -39,9 +39,9 @@ def start(words: Sequence[str], *, ranks: int = 1) -> subprocess.Popen[str]:
     )
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def finish(process: subprocess.Popen[str], limit_s: int = LIMIT_S) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a started run."""
-    out, errors = process.communicate(timeout=LIMIT_S)
+    out, errors = process.communicate(timeout=limit_s)
     return process.returncode, out, errors
 
 

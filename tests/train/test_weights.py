@@ -153,12 +153,12 @@ def damaged(folder: Path, tensors: Tensors) -> dict[str, tuple[Path, str]]:
     return {
         "cut.safetensors": (folder / "cut.safetensors", "no readable file"),
         "empty.pth": (folder / "empty.pth", "no readable file"),
-        "text.pth": (folder / "text.pth", "not opened|no readable file"),
+        "text.pth": (folder / "text.pth", "no readable file"),
         "cut.pth": (folder / "cut.pth", "no readable file"),
         "opaque.pth": (folder / "opaque.pth", "more than tensors"),
         "list.pth": (folder / "list.pth", "no named tensors"),
         "other.safetensors": (folder / "other.safetensors", "holds no ViCLIP"),
-        "flat.safetensors": (folder / "flat.safetensors", "holds no ViCLIP"),
+        "flat.safetensors": (folder / "flat.safetensors", "holds no whole CLIP"),
         "a folder of many": (folder, "name one of them"),
         "nowhere": (folder / "nowhere", "name a folder with model.safetensors"),
     }

@@ -8,15 +8,26 @@ from dataclasses import replace
 from typing import Any, Final
 
 from manifests.errors import UserError
+from train.methods.adaptformer import AdaptFormer
 from train.methods.full import Full
+from train.methods.lora import LoRA
 from train.methods.method import Method, ZeroShot
 from train.methods.msta import MSTA
-from train.methods.options import FullOptions, MSTAOptions, Options, ZeroShotOptions
-from train.models.viclip import ViCLIP
+from train.methods.options import (
+    AdaptFormerOptions,
+    FullOptions,
+    LoRAOptions,
+    MSTAOptions,
+    Options,
+    ZeroShotOptions,
+)
+from train.models.backbone import Backbone
 
 __all__ = [
     "METHODS",
+    "AdaptFormerOptions",
     "FullOptions",
+    "LoRAOptions",
     "MSTAOptions",
     "Method",
     "Options",
@@ -27,6 +38,8 @@ __all__ = [
 
 _DEFAULTS: Final[Mapping[str, Options]] = {
     "msta": MSTAOptions(),
+    "adaptformer": AdaptFormerOptions(),
+    "lora": LoRAOptions(),
     "full": FullOptions(),
     "zero-shot": ZeroShotOptions(),
 }
@@ -42,7 +55,7 @@ def default_options(method: str, **changes: Any) -> Options:
     return replace(_DEFAULTS[method], **changes)
 
 
-def build_method(method: str, backbone: ViCLIP, options: Options, seed: int) -> Method:
+def build_method(method: str, backbone: Backbone, options: Options, seed: int) -> Method:
     """The method on a backbone, which it takes over: what trains has `requires_grad` now.
 
     seed: decides the first values of what is added. Raises UserError when options and backbone
@@ -50,6 +63,10 @@ def build_method(method: str, backbone: ViCLIP, options: Options, seed: int) -> 
     """
     if isinstance(options, MSTAOptions):
         built: Method = MSTA(backbone, options, seed)
+    elif isinstance(options, AdaptFormerOptions):
+        built = AdaptFormer(backbone, options, seed)
+    elif isinstance(options, LoRAOptions):
+        built = LoRA(backbone, options, seed)
     elif isinstance(options, FullOptions):
         built = Full(backbone, options)
     else:

@@ -8,8 +8,9 @@
 
 `*` is a convolution over time, alone for each patch and each group of channels. Its weight has the
 shape of a 3-D one, `(768, m / groups, 3, 1, 1)`, but no extent in space: the plane of patches and
-frames is all it needs, and tokens lie in memory as that plane already. The class token has no
-time: the convolution leaves it out (or sees a clip of one frame).
+frames is all it needs, and tokens lie in memory as that plane already, `(P, T)` in ViCLIP and
+`(T, P)` in CLIP. ViCLIP's class token has no time: the convolution leaves it out (or sees a clip
+of one frame). CLIP has a class token a frame, which it leaves out too unless asked.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch import nn
 
 from train.methods.dropout import KeyedDropout
 from train.methods.options import MSTAOptions
+from train.models.config import VisionConfig
 from train.models.transformer import Linear
 
 TAPS = 3  # frames the convolution sees: before, now, after
@@ -36,13 +38,18 @@ class TemporalUp(nn.Module):
         self.weight = nn.Parameter(torch.empty(width, mid // groups, TAPS, 1, 1))
         self.bias = nn.Parameter(torch.empty(width))
 
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        """Patches over time `(B, P, T, m)` to `(B, P, T, W)`; beyond the ends there is zero."""
+    def forward(self, h: torch.Tensor, frames_first: bool = False) -> torch.Tensor:
+        """Patches over time `(B, P, T, m)` to `(B, P, T, W)`; beyond the ends there is zero.
+
+        frames_first: it is `(B, T, P, m)` to `(B, T, P, W)`.
+        """
         # Channels stay last: several times faster than a 1-D convolution, which needs them before
         # the frames, and copies for that.
         plane = h.permute(0, 3, 1, 2)
-        weight = self.weight[..., 0].transpose(2, 3)  # (W, m / groups, 1, 3)
-        found = F.conv2d(plane, weight, self.bias, padding=(0, TAPS // 2), groups=self.groups)
+        weight, padding = self.weight[..., 0], (TAPS // 2, 0)  # (W, m / groups, 3, 1)
+        if not frames_first:
+            weight, padding = weight.transpose(2, 3), (0, TAPS // 2)
+        found = F.conv2d(plane, weight, self.bias, padding=padding, groups=self.groups)
         return found.permute(0, 2, 3, 1)
 
     def untouched(self, x: torch.Tensor) -> torch.Tensor:
@@ -96,13 +103,14 @@ class TowerAdapter(nn.Module):
         self,
         x: torch.Tensor,
         shared: nn.Module | None,
-        patches: int,
+        vision: VisionConfig,
         rows: torch.Tensor | None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """What to add to all tokens `(B, N, W)`, and to the last of them `(B, n, W)` besides.
 
-        x: `(B, N, W)`. rows: as in `train.models.transformer.Step`.
-        shared: the layer both towers use. patches: of one frame (P), for the vision tower.
+        x: `(B, N, W)`, in CLIP's vision tower `(B·T, N, W)`. rows: as in
+        `train.models.transformer.Step`.
+        shared: the layer both towers use. vision: how the vision tower's tokens lie.
         """
         h = self.down(x)
         if self.dropout_place == "down":
@@ -116,17 +124,33 @@ class TowerAdapter(nn.Module):
             return spatial, None
         if self.class_temporal == "none" and h.shape[1] == 1:
             return self.temporal_up.untouched(spatial), None
-        return spatial, self._in_time(h, patches, self.temporal_up)
+        return spatial, self._in_time(h, vision, self.temporal_up)
 
-    def _in_time(self, h: torch.Tensor, patches: int, temporal_up: TemporalUp) -> torch.Tensor:
+    def _in_time(
+        self, h: torch.Tensor, vision: VisionConfig, temporal_up: TemporalUp
+    ) -> torch.Tensor:
         """What the convolution makes of the tokens that have a time."""
+        if self.class_temporal == "frames":
+            apart = h.view(-1, vision.frames, *h.shape[1:])  # (B, T, 1 + P, m)
+            everywhere: torch.Tensor = temporal_up(apart, frames_first=True)
+            return everywhere.flatten(0, 1)
         terms = []
         if self.class_temporal == "single_frame":
             terms.append(temporal_up(h[:, None, :1])[:, 0])
         if h.shape[1] > 1:
-            over_time = temporal_up(h[:, 1:].reshape(len(h), patches, -1, h.shape[2]))
-            terms.append(over_time.flatten(1, 2))
+            terms.append(self._patches_in_time(h, vision, temporal_up))
         return terms[0] if len(terms) == 1 else torch.cat(terms, dim=1)
+
+    def _patches_in_time(
+        self, h: torch.Tensor, vision: VisionConfig, temporal_up: TemporalUp
+    ) -> torch.Tensor:
+        if vision.joint:
+            plane = h[:, 1:].reshape(len(h), vision.patches, -1, h.shape[2])
+            found: torch.Tensor = temporal_up(plane)
+            return found.flatten(1, 2)
+        apart = h.view(-1, vision.frames, *h.shape[1:])[:, :, 1:]
+        found = temporal_up(apart, frames_first=True)
+        return found.flatten(0, 1)
 
 
 class _Added(torch.autograd.Function):

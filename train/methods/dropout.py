@@ -52,16 +52,20 @@ def keyed(seed: int, update: int, rows: torch.Tensor) -> Iterator[None]:
 
 
 class KeyedDropout(nn.Module):
-    """Dropout at one place of a model."""
+    """Dropout at one place of a model.
 
-    def __init__(self, p: float, tower: Tower, block: int) -> None:
+    place: tells several places of one block apart.
+    """
+
+    def __init__(self, p: float, tower: Tower, block: int, *place: int) -> None:
         super().__init__()
-        self.p, self.tower, self.block = p, tower, block
+        self.p, self.tower, self.block, self.place = p, tower, block, place
 
     def forward(self, x: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
         """`(B, N, M)` with a share p set to zero and the rest scaled up, in training mode.
 
         rows: with N = 1, the token `(B,)` that was computed of each row; None: all, in order.
+        Frames that a tower sees one by one, `(B·T, N, M)`, are tokens of their clip.
         Raises RuntimeError in training outside `keyed`.
         """
         if not self.training or self.p == 0:
@@ -71,8 +75,12 @@ class KeyedDropout(nn.Module):
             raise RuntimeError("dropout in training needs `with keyed(seed, update, rows)`")
         rows_of = torch.arange(len(x)) if self.tower == "text" else key.rows
         batch = rows_of.to(x.device, non_blocking=True)
-        salt = salted(key.seed, key.update, int(self.tower == "text"), self.block)
+        salt = salted(key.seed, key.update, int(self.tower == "text"), self.block, *self.place)
         places = torch.arange(x.shape[1], device=x.device) if rows is None else rows[:, None]
+        frames = len(x) // len(batch)
+        if frames > 1:
+            batch = batch.repeat_interleave(frames)
+            places = places * frames + torch.arange(len(x), device=x.device)[:, None] % frames
         keep = keep_mask(self.p, salt, batch, places, x.shape[2])
         return x * keep.to(x.dtype).mul_(1 / kept_share(self.p))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from train.methods.method import Method
 from train.methods.options import FullOptions
-from train.models.viclip import ViCLIP
+from train.models.backbone import Backbone
 
 
 class Full(Method):
@@ -13,11 +13,11 @@ class Full(Method):
     Without those two ViCLIP-B has 124,306,944 trained parameters, the paper's 124.3 M.
     """
 
-    def __init__(self, backbone: ViCLIP, options: FullOptions) -> None:
+    def __init__(self, backbone: Backbone, options: FullOptions) -> None:
         super().__init__(backbone)
         backbone.requires_grad_(True)
         backbone.text_encoder.token_embedding.requires_grad_(options.token_table)
-        backbone.temp.requires_grad_(options.temperature)
+        backbone.temperature.requires_grad_(options.temperature)
 
     @property
     def frozen_text_blocks(self) -> None:

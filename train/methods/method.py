@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from train.models.backbone import Backbone
+from train.models.text import TextPrefix
 from train.models.transformer import Block, plain_step
-from train.models.viclip import TextPrefix, ViCLIP
 
 
 class Method(nn.Module):
@@ -17,7 +18,7 @@ class Method(nn.Module):
     a graph by themselves.
     """
 
-    def __init__(self, backbone: ViCLIP) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
         backbone.requires_grad_(False)

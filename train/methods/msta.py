@@ -19,17 +19,18 @@ from torch import nn
 
 from manifests.errors import UserError
 from train.methods.adapter import TowerAdapter, added
+from train.methods.blocks import check_blocks, depth, tower_blocks
 from train.methods.method import Method
 from train.methods.options import MSTAOptions
+from train.models.backbone import Backbone
 from train.models.config import ViCLIPConfig
 from train.models.transformer import Block, Linear, token_at
-from train.models.viclip import ViCLIP
 
 
 class MSTA(Method):
     """Adapters are the only thing that trains."""
 
-    def __init__(self, backbone: ViCLIP, options: MSTAOptions, seed: int) -> None:
+    def __init__(self, backbone: Backbone, options: MSTAOptions, seed: int) -> None:
         """seed: decides the adapters' first values, the same on every rank.
 
         Raises UserError when the options do not fit the backbone.
@@ -38,29 +39,22 @@ class MSTA(Method):
         config = backbone.config
         check_options(options, config)
         self.options = options
-        depth = max(config.vision.blocks, config.text.blocks)
-        self.above_vision = depth - config.vision.blocks
-        self.above_text = depth - config.text.blocks
-        pairs = range(options.blocks[0], options.blocks[1] + 1)
+        numbers = tower_blocks(options.blocks, options.towers, config)
+        self.above_vision = depth(config) - config.vision.blocks
+        self.above_text = depth(config) - config.text.blocks
         self.visual_adapter, self.text_adapter = nn.ModuleDict(), nn.ModuleDict()
         self.shared_adapter = nn.ModuleDict()
-        for pair in pairs:
-            if options.towers != "text" and pair > self.above_vision:
+        for pair in range(options.blocks[0], options.blocks[1] + 1):
+            if pair - self.above_vision in numbers["vision"]:
                 adapter = TowerAdapter("vision", pair, config.vision.width, options)
                 self.visual_adapter[str(pair)] = adapter
-            if options.towers != "vision" and pair > self.above_text:
+            if pair - self.above_text in numbers["text"]:
                 adapter = TowerAdapter("text", pair, config.text.width, options)
                 self.text_adapter[str(pair)] = adapter
             present = str(pair) in self.visual_adapter or str(pair) in self.text_adapter
             if options.shared and present:
                 layer = nn.Sequential(Linear(options.mid, options.mid), nn.ReLU(inplace=True))
                 self.shared_adapter[str(pair)] = layer
-        if not self.visual_adapter and not self.text_adapter:
-            raise UserError(
-                f"blocks {options.blocks[0]} to {options.blocks[1]} have no {options.towers} "
-                f"adapter in towers of {config.vision.blocks} and {config.text.blocks} blocks, "
-                f"which meet at the top: say --blocks FIRST {depth}"
-            )
         self._initialise(seed)
 
     @torch.no_grad()
@@ -112,10 +106,10 @@ class MSTA(Method):
         source = source if rows is None else token_at(source, rows)
         shared = self.shared_adapter[str(pair)] if self.options.shared else None
         scale = self.options.scale
-        patches = self.backbone.config.vision.patches
+        vision = self.backbone.config.vision
         alone = self.options.gradient_scaling and scale > 0
         read = _weakened(source, scale) if alone else source
-        everywhere, in_time = adapters[str(pair)](read, shared, patches, rows)
+        everywhere, in_time = adapters[str(pair)](read, shared, vision, rows)
         return added(out, everywhere, in_time, scale, 1.0 if alone else scale)
 
 
@@ -139,17 +133,16 @@ def _weakened(x: torch.Tensor, factor: float) -> torch.Tensor:
 
 def check_options(options: MSTAOptions, config: ViCLIPConfig) -> None:
     """Refuse widths and blocks that the backbone cannot have."""
-    first, last = options.blocks
-    depth = max(config.vision.blocks, config.text.blocks)
-    if not 1 <= first <= last <= depth:
-        raise UserError(
-            f"adapters in blocks {first} to {last} of a backbone with {depth}: "
-            f"say --blocks FIRST LAST between 1 and {depth}"
-        )
+    check_blocks(options.blocks, config)
     if options.mid < 1 or not 0 <= options.dropout < 1 or options.scale < 0:
         raise UserError(
             f"mid {options.mid}, dropout {options.dropout}, scale {options.scale}: "
             "at least 1, from 0 to below 1, at least 0"
+        )
+    if options.class_temporal == "frames" and config.vision.joint:
+        raise UserError(
+            "--class-temporal frames is of CLIP; a clip of ViCLIP has one class token for all "
+            "frames: say none or single_frame"
         )
     width, groups = config.vision.width, options.groups or options.mid
     if options.temporal and options.towers != "text" and (width % groups or options.mid % groups):

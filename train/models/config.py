@@ -1,6 +1,7 @@
-"""Sizes of the two towers.
+"""Sizes of the two towers, of ViCLIP and of CLIP.
 
-A tower of `width` w with `heads` h has heads of w / h channels and MLPs of 4 w hidden units.
+A tower of `width` w with `heads` h has heads of w / h channels and MLPs of 4 w hidden units. The
+two kinds differ in what a vision block sees at once: all frames of a clip, or one frame.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class VisionConfig:
     patch: int  # pixels, side of a square
     resolution: int  # pixels, side of a square
     frames: int
+    joint: bool = True  # attention over all frames of a clip (ViCLIP), or within each (CLIP)
 
     @property
     def grid(self) -> int:
@@ -56,6 +58,16 @@ class ViCLIPConfig:
     embed: int
 
 
+def _clip(patch: int) -> ViCLIPConfig:
+    """The sizes CLIP ViT-B/32 and B/16 share."""
+    return ViCLIPConfig(
+        VisionConfig(768, blocks=12, heads=12, patch=patch, resolution=224, frames=8, joint=False),
+        TextConfig(width=512, blocks=12, heads=8, context=77, vocabulary=49408),
+        embed=512,
+    )
+
+
+# Names of `--backbone`. CLIP sees 8 frames one by one; its frames are no part of its weights.
 SIZES: Final[Mapping[str, ViCLIPConfig]] = {
     "b16": ViCLIPConfig(
         VisionConfig(width=768, blocks=12, heads=12, patch=16, resolution=224, frames=8),
@@ -71,6 +83,18 @@ SIZES: Final[Mapping[str, ViCLIPConfig]] = {
     # the other, so that every pair of blocks can share a layer.
     "nano": ViCLIPConfig(
         VisionConfig(width=96, blocks=3, heads=3, patch=16, resolution=48, frames=8),
+        TextConfig(width=64, blocks=3, heads=2, context=40, vocabulary=BYTE_SYMBOLS + 4094 + MARKS),
+        embed=64,
+    ),
+    "clip-b32": _clip(patch=32),
+    "clip-b16": _clip(patch=16),
+    "clip-l14": ViCLIPConfig(
+        VisionConfig(1024, blocks=24, heads=16, patch=14, resolution=224, frames=8, joint=False),
+        TextConfig(width=768, blocks=12, heads=12, context=77, vocabulary=49408),
+        embed=768,
+    ),
+    "clip-nano": ViCLIPConfig(
+        VisionConfig(96, blocks=3, heads=3, patch=16, resolution=48, frames=8, joint=False),
         TextConfig(width=64, blocks=3, heads=2, context=40, vocabulary=BYTE_SYMBOLS + 4094 + MARKS),
         embed=64,
     ),

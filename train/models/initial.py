@@ -1,4 +1,4 @@
-"""First values of a ViCLIP trained from scratch.
+"""First values of a backbone trained from scratch.
 
 Deviations of the weights are CLIP's. Places and times start as sinusoids of full size instead of
 small noise: without them a small model does not learn to tell a motion from its reverse.
@@ -25,7 +25,6 @@ def initialise(vision: nn.Module, text: nn.Module, seed: int) -> None:
 
 def _vision(tower: nn.Module, generator: torch.Generator) -> None:
     place = tower.get_parameter("positional_embedding")
-    time = tower.get_parameter("temporal_positional_embedding")
     conv = tower.get_parameter("conv1.weight")
     places, width = place.shape
     _normal(conv, conv[0].numel() ** -0.5, generator)
@@ -33,8 +32,10 @@ def _vision(tower: nn.Module, generator: torch.Generator) -> None:
     _normal(tower.get_parameter("proj"), width**-0.5, generator)
     place[0].zero_()
     place[1:] = _grid(math.isqrt(places - 1), width)
-    # Mirrored, so that the time of a token does not look like its row.
-    time[0] = _waves(time.shape[1], width).flip(-1)
+    for name, time in tower.named_parameters(recurse=False):
+        if name == "temporal_positional_embedding":  # towers that see pictures have none
+            # Mirrored, so that the time of a token does not look like its row.
+            time[0] = _waves(time.shape[1], width).flip(-1)
     _blocks(tower, width, generator)
 
 

@@ -5,6 +5,7 @@ Pure functions of tensors; which of them a file of weights needs is decided in `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -56,3 +57,17 @@ def patch_weight(
     inflated = weight.new_zeros(*weight.shape[:2], frames, *weight.shape[2:])
     inflated[:, :, frames // 2] = weight
     return inflated
+
+
+def clip_as_viclip(tensors: Mapping[str, torch.Tensor], frames: int) -> dict[str, torch.Tensor]:
+    """A CLIP as the ViCLIP that its pre-training starts from: every frame looks alike to it.
+
+    Time embeddings are zero, the patch weight is that of one frame, and the temperature is kept.
+    """
+    found = dict(tensors)
+    conv = found["vision_encoder.conv1.weight"]
+    found["vision_encoder.conv1.weight"] = patch_weight(conv, frames=1)
+    found["vision_encoder.temporal_positional_embedding"] = conv.new_zeros(1, frames, len(conv))
+    if "logit_scale" in found:
+        found["temp"] = torch.exp(-found.pop("logit_scale"))
+    return found

@@ -5,7 +5,9 @@
     x = x + attention(ln_1(x));  x = x + mlp(ln_2(x))          x (B, N, W)
 
 A method reaches into the towers through a `Step`: what happens at one block. `plain_step` is the
-frozen model; a method's own step may read the block's input and change its output.
+frozen model; a method's own step may read the block's input and change its output, come between
+attention and MLP (`Block.attended`), or give the block an `Extra`: what it adds to the output of
+single projections.
 
 Of the last block only one token a row is ever used (the class token; the end of a text). Its keys
 and values need all tokens, its queries, MLP and output only that one: a step is then given `rows`
@@ -15,10 +17,16 @@ and returns `(B, 1, W)`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+# A projection of a block: query, key, value and output of attention, the two layers of the MLP.
+Place = Literal["q", "k", "v", "out", "c_fc", "c_proj"]
+# What to add to the output of one projection, given its input (B, n, W_in); None for nothing.
+Extra = Callable[[Place, torch.Tensor], torch.Tensor | None]
 
 
 class Linear(nn.Linear):
@@ -32,8 +40,12 @@ class QuickGELU(nn.Module):
     """CLIP's approximation of GELU."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x * sigmoid(1.702 x), in the form that keeps one tensor for the way back, not two."""
-        return F.silu(1.702 * x) / 1.702
+        """x * sigmoid(1.702 x), in the form that keeps one tensor for the way back, not two.
+
+        x is overwritten: nothing else needs it, and the hidden layer is the widest of a block.
+        """
+        inner = x.mul_(1.702)
+        return F.silu(inner, inplace=not inner.requires_grad).div_(1.702)
 
 
 class MLP(nn.Module):
@@ -45,10 +57,16 @@ class MLP(nn.Module):
         self.gelu = QuickGELU()
         self.c_proj = Linear(4 * width, width)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, extra: Extra | None = None) -> torch.Tensor:
         """`(B, N, W)` to the same shape."""
-        found: torch.Tensor = self.c_proj(self.gelu(self.c_fc(x)))
-        return found
+        hidden = self.gelu(_with(extra, "c_fc", x, self.c_fc(x)))
+        return _with(extra, "c_proj", hidden, self.c_proj(hidden))
+
+
+def _with(extra: Extra | None, place: Place, x: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """`found`, which a projection made of x, and what a method adds to it."""
+    more = None if extra is None else extra(place, x)
+    return found if more is None else found + more
 
 
 class Attention(nn.Module):
@@ -61,24 +79,27 @@ class Attention(nn.Module):
         self.in_proj_bias = nn.Parameter(torch.empty(3 * width))
         self.out_proj = Linear(width, width)
 
-    def forward(self, x: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, rows: torch.Tensor | None = None, extra: Extra | None = None
+    ) -> torch.Tensor:
         """`(B, N, W)` to the same shape, or to `(B, 1, W)` for the tokens at `rows` (B,)."""
         weight, bias = self.in_proj_weight, self.in_proj_bias
+        asking = x if rows is None else token_at(x, rows)
         if rows is None:
             query, key, value = F.linear(x, weight, bias).chunk(3, dim=-1)
         else:
             width = x.shape[-1]
-            query = F.linear(token_at(x, rows), weight[:width], bias[:width])
+            query = F.linear(asking, weight[:width], bias[:width])
             key, value = F.linear(x, weight[width:], bias[width:]).chunk(2, dim=-1)
         found = F.scaled_dot_product_attention(
-            self._split(query),
-            self._split(key),
-            self._split(value),
+            self._split(_with(extra, "q", asking, query)),
+            self._split(_with(extra, "k", x, key)),
+            self._split(_with(extra, "v", x, value)),
             attn_mask=self._before(x, rows),
             is_causal=self.causal and rows is None,
         )
-        out: torch.Tensor = self.out_proj(found.transpose(1, 2).flatten(2))
-        return out
+        joined = found.transpose(1, 2).flatten(2)
+        return _with(extra, "out", joined, self.out_proj(joined))
 
     def _split(self, x: torch.Tensor) -> torch.Tensor:
         """`(B, N, W)` to `(B, heads, N, W / heads)`."""
@@ -103,11 +124,28 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(width)
 
     def forward(
-        self, x: torch.Tensor, normed: torch.Tensor, rows: torch.Tensor | None = None
+        self,
+        x: torch.Tensor,
+        normed: torch.Tensor,
+        rows: torch.Tensor | None = None,
+        extra: Extra | None = None,
     ) -> torch.Tensor:
         """Output of the block from its input and `normed`, which is `ln_1` of it."""
-        x = (x if rows is None else token_at(x, rows)) + self.attn(normed, rows)
-        out: torch.Tensor = x + self.mlp(self.ln_2(x))
+        x = self.attended(x, normed, rows, extra)
+        out: torch.Tensor = x + self.mlp(self.ln_2(x), extra)
+        return out
+
+    def attended(
+        self,
+        x: torch.Tensor,
+        normed: torch.Tensor,
+        rows: torch.Tensor | None = None,
+        extra: Extra | None = None,
+    ) -> torch.Tensor:
+        """The stream between attention and MLP: the input and what attention adds to it."""
+        out: torch.Tensor = (x if rows is None else token_at(x, rows)) + self.attn(
+            normed, rows, extra
+        )
         return out
 
 

@@ -1,13 +1,13 @@
-"""ViCLIP: two towers that put a clip and a sentence into one space.
+"""ViCLIP: every block of the vision tower sees all frames of a clip at once.
 
 ::
 
-    clips (B, T, 3, H, W)                                   ids (C, L)
-      patches of each frame + their place                     tokens + their place
-      + time, class token in front, ln_pre                    causal blocks
-      blocks over all 1 + P·T tokens at once                  ln_final at the end mark
-      ln_post of the class token, proj                        text_projection
-    -> (B, E)                                               -> (C, E)
+    clips (B, T, 3, H, W)
+      patches of each frame + their place
+      + time, class token in front, ln_pre
+      blocks over all 1 + P·T tokens at once
+      ln_post of the class token, proj
+    -> (B, E)
 
 There is one class token a clip and the frame index runs fastest: token 1 + n·T + t is patch n of
 frame t. Parameter names and shapes are those of the official weights. Tuning and testing use
@@ -16,17 +16,13 @@ neither token masking nor drop-path, so neither is here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from train.models.config import TextConfig, ViCLIPConfig, VisionConfig
-from train.models.initial import initialise
+from train.models.backbone import TEMPERATURE, Backbone
+from train.models.config import ViCLIPConfig, VisionConfig
 from train.models.transformer import Step, Transformer, plain_step
-
-TEMPERATURE = 0.01  # of pre-training, and the least it may become
 
 
 class VisionTower(nn.Module):
@@ -80,61 +76,18 @@ class _PatchEmbedding(nn.Conv3d):
         """Leave the values to whoever builds the model."""
 
 
-@dataclass(frozen=True)
-class TextPrefix:
-    """Texts on their way through the tower: what frozen blocks made of them, computed once.
-
-    hidden: input `(C, L, W)` of block `blocks` (from 0). ends: place `(C,)` of the end mark.
-    """
-
-    hidden: torch.Tensor
-    ends: torch.Tensor
-    blocks: int
-
-
-class TextTower(nn.Module):
-    """Token ids to features."""
-
-    def __init__(self, config: TextConfig, embed: int) -> None:
-        super().__init__()
-        width = config.width
-        self.token_embedding = _TokenTable(config.vocabulary, width)
-        self.positional_embedding = nn.Parameter(torch.empty(config.context, width))
-        self.transformer = Transformer(width, config.blocks, config.heads, causal=True)
-        self.ln_final = nn.LayerNorm(width)
-        self.text_projection = nn.Parameter(torch.empty(width, embed))
-
-    def prefix(self, ids: torch.Tensor, blocks: int = 0) -> TextPrefix:
-        """Ids `(C, L)` after the embedding and the first `blocks` blocks as they are."""
-        x = self.token_embedding(ids) + self.positional_embedding[: ids.shape[1]]
-        # The end mark is the largest id of the vocabulary; the first one ends the text.
-        return TextPrefix(self.transformer.first(x, blocks), ids.argmax(dim=1), blocks)
-
-    def forward(self, texts: torch.Tensor | TextPrefix, step: Step = plain_step) -> torch.Tensor:
-        """Un-normalised features `(C, E)`."""
-        start = texts if isinstance(texts, TextPrefix) else self.prefix(texts)
-        x = self.transformer(start.hidden, start.ends, step, start.blocks)
-        features: torch.Tensor = self.ln_final(x) @ self.text_projection
-        return features
-
-
-class _TokenTable(nn.Embedding):
-    def reset_parameters(self) -> None:
-        """Leave the values to whoever builds the model."""
-
-
-class ViCLIP(nn.Module):
+class ViCLIP(Backbone):
     """Both towers and their temperature."""
 
     def __init__(self, config: ViCLIPConfig, seed: int = 0) -> None:
         """A model that has learnt nothing yet, drawn from `seed`."""
-        super().__init__()
-        self.config = config
-        self.vision_encoder = VisionTower(config.vision, config.embed)
-        self.text_encoder = TextTower(config.text, config.embed)
+        super().__init__(config, VisionTower(config.vision, config.embed), seed)
         self.temp = nn.Parameter(torch.tensor(TEMPERATURE))
-        if not self.temp.is_meta:
-            initialise(self.vision_encoder, self.text_encoder, seed)
+
+    @property
+    def temperature(self) -> nn.Parameter:
+        """The temperature itself."""
+        return self.temp
 
     @property
     def tau(self) -> torch.Tensor:
@@ -144,19 +97,7 @@ class ViCLIP(nn.Module):
         """
         return self.temp + (self.temp.clamp(min=TEMPERATURE) - self.temp).detach()
 
-    def pool_last(self, only: bool) -> None:
-        """Whether the last blocks compute the wanted token only (the default), or all."""
-        self.vision_encoder.transformer.pooled_last = only
-        self.text_encoder.transformer.pooled_last = only
-
-    def encode_video(self, clips: torch.Tensor, step: Step = plain_step) -> torch.Tensor:
-        """Un-normalised features `(B, E)` of clips `(B, T, 3, H, W)`."""
-        features: torch.Tensor = self.vision_encoder(clips, step)
-        return features
-
-    def encode_text(
-        self, texts: torch.Tensor | TextPrefix, step: Step = plain_step
-    ) -> torch.Tensor:
-        """Un-normalised features `(C, E)` of ids `(C, L)`, L <= context, or of a prefix."""
-        features: torch.Tensor = self.text_encoder(texts, step)
-        return features
+    def set_tau(self, tau: float) -> None:
+        """Let training start from another temperature."""
+        with torch.no_grad():
+            self.temp.fill_(tau)

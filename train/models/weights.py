@@ -1,145 +1,142 @@
-"""Backbone weights from and to disk.
+"""Backbones from and to disk.
 
-::
-
-    data/models/<b16 | l14 | nano>/     or any folder of that form, or one file
-        model.safetensors               official parameter names; else one .pth beside it
-        config.json                     sizes that shapes do not tell (heads); may be absent
-
-Files are read without running anything in them. Sizes come from the shapes, so any ViCLIP can be
-loaded; tensors that are missing, unknown or of a wrong shape are named in one message.
+Sizes come from our own `config.json` beside the weights, from the name of a released size, or from
+the shapes, so any ViCLIP or CLIP can be loaded. Tensors that are missing, unknown or of a wrong
+shape are named in one message.
 """
 
 from __future__ import annotations
 
 import json
-import pickle
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from manifests.errors import UserError
 from shards.atomic import atomic_write
 from train.checkpoint import digest
+from train.models.backbone import TEMPERATURE, Backbone
+from train.models.build import build_backbone
 from train.models.config import SIZES, TextConfig, ViCLIPConfig, VisionConfig
+from train.models.files import MODELS, WEIGHTS, find_weights, read_weights
+from train.models.forms import Form, Tensors
 from train.models.resize import temporal_embedding, text_positions
 from train.models.tokenizer import Tokenizer
-from train.models.viclip import TEMPERATURE, ViCLIP
 
-MODELS = Path("data/models")
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+CONFIG = "config.json"
 HEAD_WIDTH = 64  # of every released model
-Tensors = dict[str, torch.Tensor]
-_NESTS = ("model", "module", "state_dict")
-_PREFIXES = ("module.", "model.")
-_TIME = "vision_encoder.temporal_positional_embedding"
-_TEXT_PLACES = "text_encoder.positional_embedding"
-_MEND = {
-    "nano": "run `prep demo`, or `accelerate launch train/run.py pretrain`, which makes it",
-    "b16": "put the official ViCLIP-B weights there, as model.safetensors or .pth",
-    "l14": "put the official ViCLIP-L weights there, as model.safetensors or .pth",
-}
+NAMED = 6  # faulty tensors told by name, of each kind
+TIME = "vision_encoder.temporal_positional_embedding"
+TEXT_PLACES = "text_encoder.positional_embedding"
+TimeRule = Literal["official", "linear"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Checked tensors under our names, float32, with the sizes they have."""
+
+    tensors: Tensors
+    config: ViCLIPConfig
+    path: Path
+    form: Form
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of names, shapes and numbers: the same whatever form they came in."""
+        return digest(self.tensors)
+
+    def with_frames(self, frames: int, rule: TimeRule = "official") -> Weights:
+        """The same for clips of another number of frames; one frame takes the trained ones' mean.
+
+        CLIP sees frames one by one: none of its tensors changes.
+        """
+        tensors, vision = dict(self.tensors), self.config.vision
+        if vision.joint and frames > 1:
+            tensors[TIME] = temporal_embedding(tensors[TIME], frames, rule).contiguous()
+        elif vision.joint:
+            return self
+        return replace(
+            self,
+            tensors=tensors,
+            config=replace(self.config, vision=replace(vision, frames=frames)),
+        )
+
+    def with_context(self, context: int) -> Weights:
+        """The same for texts of another length: their last places are cut off, or zero."""
+        tensors = dict(self.tensors)
+        tensors[TEXT_PLACES] = text_positions(tensors[TEXT_PLACES], context).contiguous()
+        text = replace(self.config.text, context=context)
+        return replace(self, tensors=tensors, config=replace(self.config, text=text))
 
 
 def load_backbone(
     name_or_path: str, frames: int, models: Path = MODELS
-) -> tuple[ViCLIP, Tokenizer, str]:
+) -> tuple[Backbone, Tokenizer, str]:
     """A backbone for clips of `frames` frames, its tokenizer and the digest of its weights.
 
-    name_or_path: a size whose weights lie in its folder below `models`, a folder or a file. The
-    digest is that of the weights as they were trained, whatever `frames` is. Raises UserError.
+    name_or_path: a size whose weights lie in its folder below `models`, a folder, a file or a Hub
+    id. The digest is that of the weights as they were trained, whatever `frames` is. Raises
+    UserError.
     """
-    path = _find(name_or_path, models)
-    tensors = _read(path)
-    config = _config(path, tensors, name_or_path)
-    tensors[_TEXT_PLACES] = text_positions(tensors[_TEXT_PLACES], config.text.context)
-    tensors.setdefault("temp", torch.tensor(TEMPERATURE))
-    _check(path, tensors, config)
-    identity = digest(tensors)
-    if frames > 1:  # one frame alone takes the mean of the trained ones
-        tensors[_TIME] = temporal_embedding(tensors[_TIME], frames).contiguous()
-        config = replace(config, vision=replace(config.vision, frames=frames))
+    weights = load_weights(name_or_path, models)
+    identity = weights.digest
+    weights = weights.with_frames(frames)
     with torch.device("meta"):
-        model = ViCLIP(config)
-    model.load_state_dict(tensors, assign=True)
-    return model, Tokenizer(config.text.vocabulary, config.text.context), identity
+        model = build_backbone(weights.config)
+    model.load_state_dict(weights.tensors, assign=True)
+    text = weights.config.text
+    return model, Tokenizer(text.vocabulary, text.context), identity
 
 
-def save_backbone(model: ViCLIP, folder: Path) -> None:
+def load_weights(name_or_path: str, models: Path = MODELS) -> Weights:
+    """The checked tensors of a size, a folder, a file or a Hub id; UserError when they are not."""
+    path = find_weights(name_or_path, models)
+    tensors, form = read_weights(path)
+    config = _config(path, tensors, form, name_or_path)
+    tensors[TEXT_PLACES] = text_positions(tensors[TEXT_PLACES], config.text.context)
+    if config.vision.joint:
+        tensors.setdefault("temp", torch.tensor(TEMPERATURE))
+    else:
+        tensors.setdefault("logit_scale", torch.tensor(-math.log(TEMPERATURE)))
+    _check(path, tensors, config)
+    return Weights(tensors, config, path, form)
+
+
+def save_backbone(model: Backbone, folder: Path) -> None:
     """Write weights and sizes into a folder that `load_backbone` reads."""
+    save_weights(dict(model.state_dict()), model.config, folder)
+
+
+def save_weights(tensors: Tensors, config: ViCLIPConfig, folder: Path) -> None:
+    """Write tensors under our names and their sizes into a folder that `load_weights` reads."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    atomic_write(folder / CONFIG, (json.dumps(asdict(model.config), indent=1) + "\n").encode())
-    atomic_write(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    atomic_write(folder / CONFIG, (json.dumps(asdict(config), indent=1) + "\n").encode())
+    atomic_write(folder / WEIGHTS, save(plain, metadata={"format": "pt"}))
 
 
-def _find(name_or_path: str, models: Path) -> Path:
-    """The file of weights."""
-    place = models / name_or_path if name_or_path in SIZES else Path(name_or_path)
-    if place.is_file():
-        return place
-    if (place / WEIGHTS).is_file():
-        return place / WEIGHTS
-    others = sorted(path for path in place.glob("*") if path.suffix in (".pth", ".pt"))
-    if len(others) == 1:
-        return others[0]
-    if others:
-        raise UserError(f"{place} holds {len(others)} files of weights: name one of them")
-    mend = _MEND.get(name_or_path, f"name a folder with {WEIGHTS}, a file, or {', '.join(SIZES)}")
-    raise UserError(f"no backbone weights in {place}: {mend}")
-
-
-def _read(path: Path) -> Tensors:
-    """All tensors of a file under official names, as float32."""
-    try:
-        if path.suffix == ".safetensors":
-            found: Any = load_file(path)
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
+def _config(path: Path, tensors: Tensors, form: Form, name: str) -> ViCLIPConfig:
+    """Sizes: of the file beside the weights if it is ours, else from name and shapes."""
+    known = SIZES.get(name)
+    if known is not None and known.vision.joint != (form == "viclip"):
+        kinds = ("ViCLIP", "CLIP") if known.vision.joint else ("CLIP", "ViCLIP")
+        mend = f"; or make a ViCLIP of it: `prep weights convert {path} {name} --inflate`"
         raise UserError(
-            f"{path} is no readable file of weights ({error}): fetch it again"
-        ) from error
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{path} holds more than tensors and is not opened: save its 'model' entry alone, "
-            "best as safetensors, on a machine where you trust it"
-        ) from error
-    return _named(path, found)
-
-
-def _named(path: Path, found: Any) -> Tensors:
-    """Descend to the tensors and strip what trainers put before their names."""
-    while isinstance(found, Mapping):
-        nest = next((key for key in _NESTS if isinstance(found.get(key), Mapping)), None)
-        if nest is None:
-            break
-        found = found[nest]
-    if not isinstance(found, Mapping):
-        raise UserError(f"{path} holds a {type(found).__name__}, no named tensors")
-    tensors: Tensors = {}
-    for key, value in found.items():
-        name = str(key)
-        for prefix in _PREFIXES:
-            name = name.removeprefix(prefix)
-        if isinstance(value, torch.Tensor):
-            tensors[name] = value.float()
-    return tensors
-
-
-def _config(path: Path, tensors: Tensors, name: str) -> ViCLIPConfig:
-    """Sizes: of the file beside the weights if it is ours, else from shapes."""
+            f"{name} is a {kinds[0]}, and {path} holds a {kinds[1]}: name the file itself with "
+            f"--backbone{mend if known.vision.joint else ''}"
+        )
     try:
-        return _config_of_file(path.with_name(CONFIG)) or _config_of_shapes(tensors, name)
+        return _config_of_file(path.with_name(CONFIG)) or _config_of_shapes(tensors, known)
     except (KeyError, IndexError, ValueError) as error:
         present = ", ".join(sorted(tensors)[:3]) or "nothing"
         raise UserError(
-            f"{path} holds no ViCLIP: {error} is absent or of another form; it holds {present} …"
+            f"{path} holds no whole {'ViCLIP' if form == 'viclip' else 'CLIP'}: {error} is absent "
+            f"or of another form; it holds {present} …"
         ) from error
 
 
@@ -155,11 +152,12 @@ def _config_of_file(path: Path) -> ViCLIPConfig | None:
         return None  # another program's config.json; the shapes tell
 
 
-def _config_of_shapes(tensors: Tensors, name: str) -> ViCLIPConfig:
-    width, _, _, patch, _ = tensors["vision_encoder.conv1.weight"].shape
+def _config_of_shapes(tensors: Tensors, known: ViCLIPConfig | None) -> ViCLIPConfig:
+    weight = tensors["vision_encoder.conv1.weight"]
+    joint = TIME in tensors or weight.ndim == 5
+    width, patch = weight.shape[0], weight.shape[-1]
     places = len(tensors["vision_encoder.positional_embedding"])
     vocabulary, text_width = tensors["text_encoder.token_embedding.weight"].shape
-    known = SIZES.get(name)
     return ViCLIPConfig(
         VisionConfig(
             width=width,
@@ -167,13 +165,14 @@ def _config_of_shapes(tensors: Tensors, name: str) -> ViCLIPConfig:
             heads=known.vision.heads if known else max(1, width // HEAD_WIDTH),
             patch=patch,
             resolution=patch * round((places - 1) ** 0.5),
-            frames=tensors[_TIME].shape[1],
+            frames=tensors[TIME].shape[1] if joint else 8,
+            joint=joint,
         ),
         TextConfig(
             width=text_width,
             blocks=_blocks(tensors, "text_encoder"),
             heads=known.text.heads if known else max(1, text_width // HEAD_WIDTH),
-            context=known.text.context if known else len(tensors[_TEXT_PLACES]),
+            context=known.text.context if known else len(tensors[TEXT_PLACES]),
             vocabulary=vocabulary,
         ),
         embed=tensors["vision_encoder.proj"].shape[1],
@@ -188,15 +187,24 @@ def _blocks(tensors: Tensors, tower: str) -> int:
 def _check(path: Path, tensors: Tensors, config: ViCLIPConfig) -> None:
     """Every tensor there, none more, each of its shape; else one UserError that names them."""
     with torch.device("meta"):
-        wanted = {key: tuple(value.shape) for key, value in ViCLIP(config).state_dict().items()}
-    missing = sorted(wanted.keys() - tensors.keys())
-    unexpected = sorted(tensors.keys() - wanted.keys())
+        shapes = build_backbone(config).state_dict()
+    wanted = {key: tuple(value.shape) for key, value in shapes.items()}
     misshapen = [
         f"{key} {tuple(tensors[key].shape)} instead of {shape}"
         for key, shape in sorted(wanted.items())
         if key in tensors and tuple(tensors[key].shape) != shape
     ]
-    faults = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
-    told = [f"{kind} {', '.join(names)}" for kind, names in faults.items() if names]
+    faults = {
+        "missing": sorted(wanted.keys() - tensors.keys()),
+        "unexpected": sorted(tensors.keys() - wanted.keys()),
+        "misshapen": misshapen,
+    }
+    told = [f"{kind} {_some(names)}" for kind, names in faults.items() if names]
     if told:
-        raise UserError(f"{path} is no ViCLIP of these sizes: {'; '.join(told)}")
+        kind = "ViCLIP" if config.vision.joint else "CLIP"
+        raise UserError(f"{path} is no {kind} of these sizes: {'; '.join(told)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" * (len(names) > NAMED)
+    return ", ".join(names[:NAMED]) + more

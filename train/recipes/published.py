@@ -41,6 +41,11 @@ FULL_VIEWS: Final = Grid(4, 3)
 # The toy world and its nano backbone. No flip: it would turn "left" into "right".
 SMALL_LOOK: Final = Views(size=48, short_side=48)
 SMALL_AUGMENT: Final = Augment(crop_area=(0.8, 1.0), flip=0.0)
+SMALL_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "msta": {"mid": 32, "blocks": (1, 3), "scale": 1.0},
+    "adaptformer": {"bottleneck": 32},
+    "lora": {"rank": 8, "towers": "both"},
+}
 LOGGED_SEED: Final = 2048
 # What the authors' own run logs are of.
 LOGGED: Final[Mapping[Task, tuple[str, ...]]] = {
@@ -216,16 +221,13 @@ def _check_logged(task: Task, choice: Choice) -> None:
 
 def _small(recipe: Recipe[Any, Any]) -> Recipe[Any, Any]:
     """The same recipe for the toy benchmark and a nano backbone: minutes on two cores."""
-    options = recipe.options
-    if recipe.method == "msta":
-        options = default_options("msta", mid=32, blocks=(1, 3), scale=1.0)
     protocol = recipe.protocol
     if isinstance(protocol, ZeroShot):
         protocol = ZeroShot(targets=("toy",))
     return replace(
         recipe,
         protocol=protocol,
-        options=options,
+        options=default_options(recipe.method, **SMALL_OPTIONS.get(recipe.method, {})),
         backbone="nano",
         look=SMALL_LOOK,
         augment=SMALL_AUGMENT,

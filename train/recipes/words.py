@@ -20,7 +20,7 @@ import tyro
 
 from manifests.classes import canonical
 from manifests.errors import UserError
-from train.recipes.ablations import VARIANTS
+from train.recipes.ablations import VARIANTS_OF
 from train.recipes.published import RECIPES, Choice
 from train.recipes.records import TASKS, Options, Precision, Protocol, Reading, Recipe, Task
 
@@ -64,6 +64,8 @@ class Where:
     in tests a video that is not evaluated; both are counted in the result."""
     tensorboard: bool = False
     """Log to TensorBoard as well as to log.jsonl."""
+    check_economies: bool = False
+    """Train nothing: run one step with and without each economy, and compare."""
     json: bool = False
     """Print the result as JSON."""
 
@@ -88,7 +90,7 @@ class Words(Generic[Protocol, Options]):
     reading: Annotated[Reading, tyro.conf.arg(name="as")] = "paper"
     """paper: Table 1 and the text; logs: the authors' own run logs."""
     variant: str = ""
-    """A line of the ablations, Tables 6 and 7: see train/README.md."""
+    """A line of the ablations, Tables 6 and 7, or a preset of LoRA: see train/README.md."""
 
 
 def read_words(words: Sequence[str]) -> Words[Any, Any]:
@@ -148,15 +150,19 @@ def _chosen(task: Task, first: _First) -> Recipe[Any, Any]:
 
 
 def _varied(recipe: Recipe[Any, Any], name: str) -> Recipe[Any, Any]:
-    if name not in VARIANTS:
-        near = difflib.get_close_matches(name, VARIANTS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(VARIANTS)}"
-        raise UserError(f"there is no variant {name!r}: {hint}")
-    if recipe.method != "msta":
-        raise UserError(
-            f"the ablations are of msta, not of {recipe.method}: leave out --variant {name}"
-        )
-    return VARIANTS[name](recipe)
+    known = VARIANTS_OF.get(recipe.method, {})
+    if name in known:
+        return known[name](recipe)
+    for method, others in VARIANTS_OF.items():
+        if name in others:
+            raise UserError(
+                f"variant {name} is of {method}, not of {recipe.method}: say --method {method}, "
+                f"or leave out --variant {name}"
+            )
+    names = known or [each for others in VARIANTS_OF.values() for each in others]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(names)}"
+    raise UserError(f"there is no variant {name!r}: {hint}")
 
 
 def _launched_precision() -> Precision:

@@ -18,6 +18,7 @@ LINES = {
     "only-l-adapter": {"options.towers": "text"},
     "only-v-adapter": {"options.towers": "vision"},
     "no-shared": {"options.shared": False},
+    "full-adapters": {"options.shared": True, "options.towers": "both"},
     **{f"mid-{m}": {"options.mid": m} for m in (64, 128, 256)},
     "mid-512": {"options.mid": 512, "options.groups": 256},
     **{f"scale-{scale}": {"options.scale": scale} for scale in (0.001, 0.005, 0.01, 0.05)},
@@ -32,7 +33,8 @@ LINES = {
     "no-temporal": {"loss.consistency": "spatial"},
     "full-descriptions": {"loss.consistency": "both"},
 }
-AS_RECIPE = {"mid-256", "scale-0.005", "alpha-1", "n-2", "blocks-1-12", "full-descriptions"}
+AS_RECIPE = {"full-adapters", "mid-256", "scale-0.005", "alpha-1", "n-2", "blocks-1-12"}
+AS_RECIPE |= {"full-descriptions"}
 
 
 def test_there_is_a_variant_for_every_line_and_no_other():

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from train.methods import FullOptions, MSTAOptions, ZeroShotOptions
+from train.methods import (
+    AdaptFormerOptions,
+    FullOptions,
+    LoRAOptions,
+    MSTAOptions,
+    ZeroShotOptions,
+    default_options,
+)
+from train.methods.options import LORA_PRESETS
 from train.recipes.published import RECIPES, Choice
 from train.recipes.records import TASKS, BaseNovel, FewShot, Grid, ZeroShot
 from train.recipes.words import Where, read_words
@@ -54,7 +62,13 @@ def test_a_benchmark_has_one_name(name):
 
 @pytest.mark.parametrize(
     ("method", "options"),
-    [("msta", MSTAOptions), ("full", FullOptions), ("zero-shot", ZeroShotOptions)],
+    [
+        ("msta", MSTAOptions),
+        ("adaptformer", AdaptFormerOptions),
+        ("lora", LoRAOptions),
+        ("full", FullOptions),
+        ("zero-shot", ZeroShotOptions),
+    ],
 )
 def test_the_method_decides_the_options(method, options):
     found = read_words(["few-shot", "--dataset", "ucf101", "--method", method]).recipe
@@ -97,6 +111,36 @@ def test_the_rate_of_full_tuning_follows_the_batch_unless_said():
     assert read_words(words).recipe.optim.lr == pytest.approx(4e-6)
     assert read_words([*words, "--lr", "0.25"]).recipe.optim.lr == 0.25
     assert read_words(words).recipe.optim.batch == 128
+
+
+def test_the_options_of_the_compared_methods_are_words():
+    words = ["few-shot", "--dataset", "ucf101", "--method", "adaptformer", "--bottleneck", "64"]
+    words += ["--blocks", "3", "7", "--scale", "0.5", "--insertion", "sequential"]
+    assert read_words(words).recipe.options == default_options(
+        "adaptformer", bottleneck=64, blocks=(3, 7), scale=0.5, insertion="sequential"
+    )
+    words = ["few-shot", "--dataset", "ucf101", "--method", "lora", "--rank", "8"]
+    words += ["--lora-alpha", "16", "--target-modules", "q", "mlp", "--towers", "both"]
+    assert read_words(words).recipe.options == default_options(
+        "lora", rank=8, lora_alpha=16.0, target_modules=("q", "mlp"), towers="both"
+    )
+
+
+@pytest.mark.parametrize("name", LORA_PRESETS)
+def test_a_preset_of_lora_is_a_variant(name):
+    words = ["base-novel", "--dataset", "ucf101", "--method", "lora", "--variant", name]
+    assert read_words(words).recipe.options == LORA_PRESETS[name]
+    assert read_words([*words, "--rank", "2"]).recipe.options.rank == 2
+
+
+@pytest.mark.parametrize("task", ["few-shot", "base-novel", "zero-shot", "full-supervised"])
+@pytest.mark.parametrize("method", ["adaptformer", "lora"])
+def test_the_compared_methods_take_the_schedule_of_the_row_but_no_consistency(task, method):
+    plain, found = (RECIPES[task](Choice("ucf101", name)) for name in ("msta", method))
+    loss = replace(plain.loss, consistency="none")
+    assert found == replace(plain, method=method, options=found.options, loss=loss)
+    words = [task, "--dataset", "ucf101", "--method", method, "--consistency", "temporal"]
+    assert read_words(words).recipe.loss.consistency == "temporal"
 
 
 def test_targets_are_a_list():
@@ -142,6 +186,14 @@ def test_where_files_lie_decides_no_figure():
         (["few-shot", "--variant", "wide"], "mid-512"),
         (["few-shot", "--method", "full", "--variant", "mid-64"], "leave out --variant"),
         (["few-shot", "--method", "full", "--mid", "64"], "--mid"),
+        (["few-shot", "--method", "lore"], "did you mean lora"),
+        (["few-shot", "--method", "adapt-former"], "did you mean adaptformer"),
+        (["few-shot", "--method", "lora", "--target-modules", "w"], "mlp"),
+        (["few-shot", "--method", "lora", "--bottleneck", "8"], "--bottleneck"),
+        (["few-shot", "--method", "lora", "--variant", "vision-qv-265"], "vision-qv-256"),
+        (["few-shot", "--method", "lora", "--variant", "mid-64"], "say --method msta"),
+        (["few-shot", "--variant", "both-qkvo-16"], "say --method lora"),
+        (["few-shot", "--method", "adaptformer", "--bottle-neck", "8"], "--bottleneck"),
         (["zero-shot", "--as", "logs"], "leave out --as logs"),
         (["few-shot", "--as", "logs", "--dataset", "k400"], "hmdb51, ssv2, ucf101"),
         (["pretrain", "--as", "logs"], "leave out --as logs"),
