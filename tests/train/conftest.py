@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,3 +44,10 @@ def one_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     AcceleratorState._reset_state(reset_partial_state=True)
     yield
     AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture
+def toy(world: World, tmp_path: Path) -> Path:
+    """Toy shards that a test may put subsets beside."""
+    shutil.copytree(world.shards / "toy", tmp_path / "toy")
+    return tmp_path

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,32 +18,14 @@ from prep.commands.subset import FewShot as PrepFewShot
 from shards.store import ShardStore
 from shards.subsets import few_shot, list_subsets, split_subset
 from tests.train.named_set import named_shards
+from tests.train.toy_recipes import recipe, store_of
 from train import data as choosing
 from train.data import read_data, restricted, train_split, training_subset
 from train.recipes import records
 from train.recipes.published import RECIPES, Choice
-from train.recipes.records import Recipe, ZeroShot
+from train.recipes.records import ZeroShot
 
-AnyRecipe = Recipe[Any, Any]
 TOY = load_classes("toy")
-
-
-@pytest.fixture
-def toy(world, tmp_path) -> Path:
-    """Toy shards that a test may put subsets beside."""
-    shutil.copytree(world.shards / "toy", tmp_path / "toy")
-    return tmp_path
-
-
-def recipe(task: str, *, shots: int = 2, seed: int = 1, validation: int = 0) -> AnyRecipe:
-    made = replace(
-        RECIPES[task](Choice("toy")), seed=seed, testing=records.Testing(validation=validation)
-    )
-    return replace(made, protocol=replace(made.protocol, shots=shots))
-
-
-def store_of(shards: Path) -> ShardStore:
-    return ShardStore.open(shards / "toy")
 
 
 def rows_of(store: ShardStore, split: str, names: tuple[str, ...] = TOY.names) -> set[int]:
@@ -358,61 +338,3 @@ def test_halves_that_nobody_published_are_told(world):
     made = replace(RECIPES["base-novel"](Choice("custom")))
     with pytest.raises(UserError, match="no list of halves is published"):
         read_data(made, world.captions, save=False)
-
-
-# lists of one's own
-
-
-def with_lists(made: AnyRecipe, *names: str) -> AnyRecipe:
-    return replace(made, testing=replace(made.testing, test_lists=names))
-
-
-def keep(store: ShardStore, subset: Any, name: str) -> Any:
-    kept = replace(subset, name=name)
-    kept.save(store.folder)
-    return kept
-
-
-def test_a_stored_list_is_tested_on_instead_of_the_split(toy):
-    store = store_of(toy)
-    half = choosing.half_of(split_subset(store, "test"), store, "novel")
-    keep(store, half, "published")
-    for word in ("published", "toy/published"):
-        data = read_data(with_lists(recipe("few-shot"), word), toy, save=False)
-        (target,) = data.targets
-        assert (target.name, target.subset.hash) == ("published", half.hash)
-
-
-def test_lists_of_halves_are_known_by_their_classes(toy):
-    store = store_of(toy)
-    whole = split_subset(store, "test")
-    for half in ("base", "novel"):
-        keep(store, choosing.half_of(whole, store, half), f"my-{half}")
-    keep(store, whole, "whole")
-    made = recipe("base-novel")
-    data = read_data(with_lists(made, "my-novel", "my-base"), toy, save=False)
-    assert [target.name for target in data.targets] == ["novel", "base"]
-    with pytest.raises(UserError, match="neither the base nor the novel"):
-        read_data(with_lists(made, "whole"), toy, save=False)
-
-
-def test_lists_of_other_shards_are_zero_shot_targets(toy):
-    store = store_of(toy)
-    keep(store, split_subset(store, "test"), "one")
-    made = replace(RECIPES["zero-shot"](Choice("toy")), seed=1)
-    data = read_data(with_lists(made, "toy/one"), toy, save=False)
-    assert [target.name for target in data.targets] == ["toy one"]
-    with pytest.raises(UserError, match="no subset 'two'"):
-        read_data(with_lists(made, "two"), toy, save=False)
-
-
-def test_clips_that_are_trained_on_are_not_tested_on(toy):
-    store = store_of(toy)
-    keep(store, split_subset(store, "train"), "leak")
-    with pytest.raises(UserError, match=r"48 clips of leak are in few-shot-train-2-seed1"):
-        read_data(with_lists(recipe("few-shot"), "leak"), toy, save=False)
-    keep(store, split_subset(store, "test"), "wrong")
-    made = recipe("few-shot")
-    made = replace(made, protocol=replace(made.protocol, subset="wrong"))
-    with pytest.raises(UserError, match="clips of test are in wrong, which is trained on"):
-        read_data(made, toy, save=False)
