@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -42,7 +43,11 @@ print(json.dumps(seen))
 
 @pytest.mark.parametrize("backend", ["cpu", "dali"])
 def test_twenty_epochs_gain_nothing(texture_store, backend: str) -> None:
-    """Within 2 % of resident memory, once the first five epochs have taken what is kept."""
+    """Within 2 % of resident memory, once the first five epochs have taken what is kept.
+
+    Medians of the ten epochs before and the ten after: DALI takes and frees memory for every batch,
+    so that one look at it finds 2 % more or less than the next, and no trend.
+    """
     if backend == "dali" and importlib.util.find_spec("nvidia") is None:
         pytest.skip("NVIDIA DALI is not installed")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
@@ -54,7 +59,7 @@ def test_twenty_epochs_gain_nothing(texture_store, backend: str) -> None:
         env=environment,
         check=True,
     )
-    memory, threads, handles = zip(*json.loads(done.stdout.splitlines()[-1])[4:], strict=True)
-    assert max(memory) <= 1.02 * memory[0]
+    memory, threads, handles = zip(*json.loads(done.stdout.splitlines()[-1])[5:], strict=True)
+    assert median(memory[-10:]) <= 1.02 * median(memory[:10])
     assert len(set(threads)) == 1
     assert max(handles) == handles[0]
