@@ -2,19 +2,20 @@
 
 ::
 
-    readers: frames of the next steps, checked --> decode each once, crop, resize to 8 bits
+    frames of the next steps, checked --> decode each once, crop, resize to 8 bits
       --> mean luma, where colours need it --> one affine map into the batch
 
-Each clip is two tasks, for threads that read and for threads that decode. Tasks of the next steps
-run while a batch is used; all of them are fixed by their plans, so the number of threads changes
-nothing but time.
+A clip of local tars is one task: whoever decodes it reads it, as threads that hand each other
+160 kB of what memory holds anyway cost more than the reading does. From far away, reading is a
+task of its own, for threads that may wait. Tasks of the next steps run while a batch is used; all
+of them are fixed by their plans, so the number of threads changes nothing but time.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from functools import partial
 
@@ -37,8 +38,8 @@ AHEAD = 2
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-Limits = tuple[tuple[float, ...], tuple[float, ...]]
-"""Least and largest of each channel, and a fourth number that OpenCV's scalars have."""
+Limits = tuple[Floats, Floats]
+"""Least and largest of each channel, (3, 1, 1) both."""
 
 
 class CpuBackend:
@@ -54,9 +55,11 @@ class CpuBackend:
     ) -> None:
         """planner: whose plans will be run. threads: how many clips are decoded at once."""
         self._store, self._size, self._device = planner.store, planner.views.size, device
-        self._readers = Workers(max(threads, self._store.tars.readers), "read")
-        self._workers = Workers(threads, "clips")
-        pools = (self._readers, self._workers)
+        self._workers, self._readers = Workers(threads, "clips"), None
+        pools = [self._workers]
+        if self._store.tars.far:
+            self._readers = Workers(max(threads, self._store.tars.readers), "read")
+            pools.append(self._readers)
         self._watchdog = Watchdog(self._store, pools, limits or WaitLimits())
         self._faults = Faults(planner, on_error)
         self._buffers, self._desk = Buffers(), Desk()
@@ -84,7 +87,8 @@ class CpuBackend:
 
     def close(self) -> None:
         """End the threads, after the clips they are at."""
-        self._readers.close()
+        if self._readers is not None:
+            self._readers.close()
         self._workers.close()
 
     def _start(self, plan: StepPlan) -> tuple[torch.Tensor, list[Future[int]]]:
@@ -100,15 +104,19 @@ class CpuBackend:
         return batch, [self._begin(plan, i, out[i]) for i in range(plan.real)]
 
     def _begin(self, plan: StepPlan, i: int, out: Floats) -> Future[int]:
-        clip = int(plan.clips[i])
-        read = self._readers.submit("reading", clip, partial(self._read, plan, i))
-        work = partial(self._clip, plan, i, out)
-        return self._workers.submit_after(read, "decoding", clip, work)
+        clip, read = int(plan.clips[i]), partial(self._read, plan, i)
+        if self._readers is None:
+            work = partial(self._clip, plan, i, out, read)
+            return self._workers.submit("reading and decoding", clip, work)
+        frames = self._readers.submit("reading", clip, read)
+        return self._workers.submit_after(
+            frames, "decoding", clip, lambda done: self._clip(plan, i, out, done.result)
+        )
 
     def _finish(
         self, plan: StepPlan, batch: torch.Tensor, tasks: list[Future[int]]
     ) -> tuple[StepPlan, torch.Tensor]:
-        rows = [self._watchdog.result(t, int(c)) for t, c in zip(tasks, plan.clips, strict=False)]
+        rows = self._watchdog.results(tasks, plan.clips[: plan.real].tolist())
         rows += [-1] * (len(plan.rows) - len(rows))
         if -1 in rows[: plan.real]:  # clips were left out: padding comes last
             batch = batch[np.argsort(np.array(rows) < 0, kind="stable")]
@@ -121,11 +129,11 @@ class CpuBackend:
         """The distinct frames of clip i, by ascending position."""
         return self._store.read_frames(int(plan.clips[i]), np.unique(plan.frames[i]).tolist())
 
-    def _clip(self, plan: StepPlan, i: int, out: Floats, read: Future[list[bytes]]) -> int:
+    def _clip(self, plan: StepPlan, i: int, out: Floats, jpegs: Callable[[], list[bytes]]) -> int:
         """Fill (C * K, T, 3, S, S) with clip i of a plan, or what stands in; returns its row."""
 
         def work(used: StepPlan, j: int) -> None:
-            self._fill(used, j, read.result() if used is plan else self._read(used, j), out)
+            self._fill(used, j, jpegs() if used is plan else self._read(used, j), out)
 
         row, _ = self._faults.using(plan, i, work)
         if row < 0:
@@ -135,23 +143,30 @@ class CpuBackend:
     def _fill(self, plan: StepPlan, i: int, jpegs: list[bytes], out: Floats) -> None:
         """Fill (C * K, T, 3, S, S), crops outside, clips inside, with clip i of a plan."""
         wanted, places = np.unique(plan.frames[i], return_inverse=True)
-        pictures = [
-            self._picture(jpeg, plan, i, frame)
-            for jpeg, frame in zip(jpegs, wanted.tolist(), strict=True)
-        ]
+        pictures = self._pictures(plan, i, wanted.tolist(), jpegs)
         numbers = places.ravel().tolist()
         maps, limits = affine(plan, i, [pictures[number] for number in numbers])
         crops = out.reshape(-1, len(numbers), *out.shape[2:])
         for crop, (x, y) in zip(crops, plan.geometry.windows[i].tolist(), strict=True):
             for place, number, colours in zip(crop, numbers, maps, strict=True):
-                view = pictures[number][y : y + self._size, x : x + self._size]
+                view = pictures[number, y : y + self._size, x : x + self._size]
                 self._desk.paint(view, colours, limits, place)
 
-    def _picture(self, jpeg: bytes, plan: StepPlan, i: int, frame: int) -> Bytes:
-        try:
-            return self._desk.picture(jpeg, plan, i)
-        except (ValueError, cv2.error) as error:
-            raise undecodable(self._store, int(plan.clips[i]), frame, error) from error
+    def _pictures(self, plan: StepPlan, i: int, frames: list[int], jpegs: list[bytes]) -> Bytes:
+        """Frames of clip i decoded, cropped, resized and flipped, uint8 (U, h, w, 3), until the
+        thread makes the next."""
+        width, height = plan.geometry.resized[i].tolist()
+        box, desk = plan.geometry.boxes[i].tolist(), self._desk
+        pictures = desk.pictures(len(jpegs), height, width)
+        for picture, jpeg, frame in zip(pictures, jpegs, frames, strict=True):
+            try:
+                cut(desk.decode(jpeg), box, picture)
+            except (ValueError, cv2.error) as error:
+                raise undecodable(self._store, int(plan.clips[i]), frame, error) from error
+        if plan.geometry.flips[i]:
+            tall = pictures.reshape(-1, width, 3)
+            cv2.flip(tall, 1, dst=tall)
+        return pictures
 
 
 def undecodable(store: ShardStore, clip: int, frame: int, error: Exception) -> FrameError:
@@ -171,17 +186,17 @@ def affine(plan: StepPlan, i: int, frames: list[Bytes]) -> tuple[Floats, Limits 
     if not colours.cut[i]:
         return maps, None
     low, high = colours.limits
-    return maps, ((*low.tolist(), 0.0), (*high.tolist(), 0.0))
+    return maps, (low[:, None, None], high[:, None, None])
 
 
-def cut(frame: Bytes, plan: StepPlan, i: int) -> Bytes:
-    """A whole frame of clip i cropped, resized and flipped: a copy, uint8 (h, w, 3)."""
-    x, y, w, h = plan.geometry.boxes[i].tolist()
+def cut(frame: Bytes, box: list[int], out: Bytes) -> None:
+    """A box (x, y, w, h) of a frame, resized into uint8 (height, width, 3)."""
+    x, y, w, h = box
     part = frame[y : y + h, x : x + w]
-    width, height = plan.geometry.resized[i].tolist()
-    part = part.copy() if (w, h) == (width, height) else cv2.resize(part, (width, height))
-    done: Bytes = cv2.flip(part, 1, dst=part) if plan.geometry.flips[i] else part
-    return done
+    if part.shape == out.shape:
+        np.copyto(out, part)
+    else:
+        cv2.resize(part, (out.shape[1], out.shape[0]), dst=out)
 
 
 class Desk(threading.local):
@@ -189,6 +204,7 @@ class Desk(threading.local):
 
     def __init__(self) -> None:
         self._frame = np.empty(0, dtype=np.uint8)
+        self._pictures = np.empty(0, dtype=np.uint8)
         self._floats = np.empty((0, 0, 3), dtype=np.float32)
 
     def decode(self, jpeg: bytes) -> Bytes:
@@ -199,9 +215,12 @@ class Desk(threading.local):
         frame: Bytes = simplejpeg.decode_jpeg(jpeg, "RGB", buffer=self._frame)
         return frame
 
-    def picture(self, jpeg: bytes, plan: StepPlan, i: int) -> Bytes:
-        """A frame of clip i decoded, cropped, resized and flipped, uint8 (h, w, 3)."""
-        return cut(self.decode(jpeg), plan, i)
+    def pictures(self, count: int, height: int, width: int) -> Bytes:
+        """Memory for so many pictures, uint8 (count, height, width, 3)."""
+        size = count * height * width * 3
+        if self._pictures.size < size:
+            self._pictures = np.empty(size, dtype=np.uint8)
+        return self._pictures[:size].reshape(count, height, width, 3)
 
     def paint(self, view: Bytes, colours: Floats, limits: Limits | None, out: Floats) -> None:
         """Colour an 8-bit view (S, S, 3) into floats (3, S, S)."""
@@ -210,8 +229,6 @@ class Desk(threading.local):
         floats = self._floats
         np.copyto(floats, view)
         cv2.transform(floats, colours, dst=floats)
-        if limits is not None:  # while it is in the cache: the batch is too large to be
-            low, high = limits
-            cv2.max(floats, low, dst=floats)
-            cv2.min(floats, high, dst=floats)
         cv2.split(floats, [out[0], out[1], out[2]])
+        if limits is not None:  # while it is in the cache: the batch is too large to be
+            np.clip(out, *limits, out=out)

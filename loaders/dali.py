@@ -138,7 +138,7 @@ class DaliBackend:
 
     def _arrived(self, plan: StepPlan, tasks: list[Future[Read]]) -> tuple[Work, list[bytes]]:
         """What was read, by the plan of the clips that were read in the end."""
-        found = [self._watchdog.result(t, int(c)) for t, c in zip(tasks, plan.clips, strict=False)]
+        found = self._watchdog.results(tasks, plan.clips[: plan.real].tolist())
         jpegs = [jpeg for _, frames in found for jpeg in frames or ()]
         return numbered(self._mended(plan, [row for row, _ in found])), jpegs
 
@@ -220,8 +220,7 @@ class DaliBackend:
             self._workers.submit("colouring", int(plan.clips[i]), partial(clip, i))
             for i in range(plan.real)
         ]
-        for task, number in zip(tasks, plan.clips.tolist(), strict=False):
-            self._watchdog.result(task, number)
+        self._watchdog.results(tasks, plan.clips[: plan.real].tolist())
         return batch
 
     def _empty(self, plan: StepPlan) -> torch.Tensor:

@@ -43,23 +43,25 @@ class Watchdog:
     def __init__(self, store: ShardStore, pools: Sequence[Workers], limits: WaitLimits) -> None:
         self._store, self._pools, self._limits = store, pools, limits
 
-    def result(self, task: Future[T], clip: int) -> T:
-        """What a task made of a clip (its position in the store); raises what the task raised.
+    def results(self, tasks: Sequence[Future[T]], clips: Sequence[int]) -> list[T]:
+        """What tasks made of clips (their positions in the store); raises what the first raised.
 
-        Raises StallError when nothing at all has moved for ``limit_s``.
+        All are waited for at once: a thread that woke for each would take turns from those that
+        work. Raises StallError when nothing at all has moved for ``limit_s``.
         """
         since, warned, seen = time.monotonic(), 0, self._moves()
         tick = min(_TICK_S, self._limits.warn_s, self._limits.limit_s)
-        while not wait([task], timeout=tick).done:
+        while wait(tasks, timeout=tick).not_done:
             moves, now = self._moves(), time.monotonic()
             if moves != seen:
                 since, warned, seen = now, 0, moves
+            clip = next((c for t, c in zip(tasks, clips, strict=True) if not t.done()), clips[-1])
             if now - since >= self._limits.limit_s:
                 raise StallError(f"{self._words(clip, now - since)}; {_ADVICE}")
             if now - since >= self._limits.warn_s * (warned + 1):
                 warned += 1
                 _log.warning("%s", self._words(clip, now - since))
-        return task.result()
+        return [task.result() for task in tasks]
 
     def _moves(self) -> int:
         return sum(pool.done for pool in self._pools) + self._store.tars.progress

@@ -93,6 +93,7 @@ class FetchedTars:
     """Tars of a remote set, through a cache; see ``Tars``."""
 
     readers = 16
+    far = True
 
     def __init__(self, remote: Remote, cache: Cache, folder: Path, layout: Layout) -> None:
         self._remote, self._cache, self._folder, self._layout = remote, cache, folder, layout

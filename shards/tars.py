@@ -31,6 +31,10 @@ class Tars(Protocol):
         """Reads that are worth having under way at once."""
 
     @property
+    def far(self) -> bool:
+        """Whether a read may take so long that threads of its own are worth it."""
+
+    @property
     def progress(self) -> int:
         """Grows while bytes come in: whoever waits can tell slow from stuck."""
 
@@ -60,6 +64,7 @@ class LocalTars:
     """Tars in a folder: ``pread`` on a bounded number of descriptors."""
 
     readers = 4
+    far = False
     progress = 0
 
     def __init__(self, folder: Path) -> None:

@@ -84,14 +84,21 @@ def threaded(work: Work, upto: Stage) -> Iterator[Unit]:
 
     def clip(plan: StepPlan, i: int) -> int:
         jpegs = read(planner, plan, i)
-        if upto != "read":
+        if upto == "decode":
             for jpeg in jpegs:
-                frame = desk.decode(jpeg)
-                if upto == "crop":
-                    cut(frame, plan, i)
+                desk.decode(jpeg)
+        if upto == "crop":
+            decoded_and_cut(desk, plan, i, jpegs)
         return sum(map(len, jpegs))
 
     return _pooled(plans(planner), clip, work.threads)
+
+
+def decoded_and_cut(desk: Desk, plan: StepPlan, i: int, jpegs: list[bytes]) -> None:
+    """Clip i of a plan decoded, cropped and resized, and no more."""
+    box, (width, height) = plan.geometry.boxes[i].tolist(), plan.geometry.resized[i].tolist()
+    for jpeg, picture in zip(jpegs, desk.pictures(len(jpegs), height, width), strict=True):
+        cut(desk.decode(jpeg), box, picture)
 
 
 def limit(work: Work) -> Iterator[Unit]:
@@ -107,8 +114,7 @@ def limit(work: Work) -> Iterator[Unit]:
     def clip(numbered: tuple[int, StepPlan], i: int) -> int:
         number, plan = numbered
         jpegs = held[number, i]
-        for jpeg in jpegs:
-            cut(desk.decode(jpeg), plan, i)
+        decoded_and_cut(desk, plan, i, jpegs)
         return sum(map(len, jpegs))
 
     with ThreadPoolExecutor(work.threads) as pool:

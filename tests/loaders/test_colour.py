@@ -137,13 +137,15 @@ def test_torchvisions_hue_is_that_of_colorsys():
 
 @given(st.integers(2, 40), st.integers(0, 1000), st.booleans())
 def test_a_thread_paints_what_the_map_says(side, seed, cut):
-    """In place, cut and parted into planes by OpenCV, of any side."""
+    """Mapped in place, parted into planes and cut, of any side."""
     rng = np.random.default_rng(seed)
     view = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
     colours = rng.normal(size=(3, 4)).astype(np.float32)
-    low, high = (-20.0, -1.0, -300.0), (100.0, 90.0, 200.0)
+    low = np.array([-20.0, -1.0, -300.0], dtype=np.float32)
+    high = np.array([100.0, 90.0, 200.0], dtype=np.float32)
     found = np.full((3, side, side), np.nan, dtype=np.float32)
-    Desk().paint(view, colours, ((*low, 0.0), (*high, 0.0)) if cut else None, found)
+    limits = (low[:, None, None], high[:, None, None]) if cut else None
+    Desk().paint(view, colours, limits, found)
     expected = view @ colours[:, :3].T.astype(np.float64) + colours[:, 3]
     if cut:
         expected = np.clip(expected, low, high)
