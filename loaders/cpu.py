@@ -5,10 +5,11 @@
     frames of the next steps, checked --> decode each once, crop, resize to 8 bits
       --> mean luma, where colours need it --> one affine map into the batch
 
-A clip of local tars is one task: whoever decodes it reads it, as threads that hand each other
-160 kB of what memory holds anyway cost more than the reading does. From far away, reading is a
-task of its own, for threads that may wait. Tasks of the next steps run while a batch is used; all
-of them are fixed by their plans, so the number of threads changes nothing but time.
+A clip of local tars is one task: whoever decodes it reads it, from memory, as the kernel was told
+of its frames when its step was planned; threads that hand each other 160 kB cost more than the
+reading does. From far away, reading is a task of its own, for threads that may wait. Tasks of the
+next steps run while a batch is used; all of them are fixed by their plans, so the number of threads
+changes nothing but time.
 """
 
 from __future__ import annotations
@@ -55,11 +56,10 @@ class CpuBackend:
     ) -> None:
         """planner: whose plans will be run. threads: how many clips are decoded at once."""
         self._store, self._size, self._device = planner.store, planner.views.size, device
-        self._workers, self._readers = Workers(threads, "clips"), None
-        pools = [self._workers]
-        if self._store.tars.far:
-            self._readers = Workers(max(threads, self._store.tars.readers), "read")
-            pools.append(self._readers)
+        self._far = self._store.tars.far
+        readers = max(threads, self._store.tars.readers) if self._far else 1
+        self._readers, self._workers = Workers(readers, "read"), Workers(threads, "clips")
+        pools = (self._readers, self._workers)
         self._watchdog = Watchdog(self._store, pools, limits or WaitLimits())
         self._faults = Faults(planner, on_error)
         self._buffers, self._desk = Buffers(), Desk()
@@ -87,8 +87,7 @@ class CpuBackend:
 
     def close(self) -> None:
         """End the threads, after the clips they are at."""
-        if self._readers is not None:
-            self._readers.close()
+        self._readers.close()
         self._workers.close()
 
     def _start(self, plan: StepPlan) -> tuple[torch.Tensor, list[Future[int]]]:
@@ -101,11 +100,13 @@ class CpuBackend:
             batch = self._buffers.take(shape)
         batch[plan.real :] = 0
         out = batch.numpy()
+        if not self._far and plan.real:
+            self._readers.submit("reading ahead", int(plan.clips[0]), partial(self._ahead, plan))
         return batch, [self._begin(plan, i, out[i]) for i in range(plan.real)]
 
     def _begin(self, plan: StepPlan, i: int, out: Floats) -> Future[int]:
         clip, read = int(plan.clips[i]), partial(self._read, plan, i)
-        if self._readers is None:
+        if not self._far:
             work = partial(self._clip, plan, i, out, read)
             return self._workers.submit("reading and decoding", clip, work)
         frames = self._readers.submit("reading", clip, read)
@@ -124,6 +125,11 @@ class CpuBackend:
             self._faults.mended(plan, rows),
             batch.flatten(0, 1).to(self._device, non_blocking=True),
         )
+
+    def _ahead(self, plan: StepPlan) -> None:
+        """Have what local tars hold of a plan brought into memory before its turn comes."""
+        for i in range(plan.real):
+            self._store.read_ahead(int(plan.clips[i]), np.unique(plan.frames[i]))
 
     def _read(self, plan: StepPlan, i: int) -> list[bytes]:
         """The distinct frames of clip i, by ascending position."""

@@ -156,6 +156,9 @@ class FetchedTars:
             f"{path} is removed as fast as it is fetched: raise the limit of the cache (--cache-gb)"
         )
 
+    def ahead(self, span: Span) -> None:
+        """Nothing: ``soon`` fetches tars, and clips are read by threads that may wait."""
+
     def again(self, span: Span) -> None:
         """Fetch the clip by itself next time, whatever is kept of it."""
         self._apart.add(span.clip)

@@ -18,6 +18,7 @@ read once more, and then refused: it is never returned.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import zlib
 from collections.abc import Callable, Sequence
@@ -182,6 +183,18 @@ class ShardStore:
             self.tars.again(Span(i, self.shard_of(i), *self.layout.span(i)))
             frames = self._frames(i, np.unique(wanted))
         return [frames[position] for position in wanted.tolist()]
+
+    def read_ahead(self, i: int, positions: npt.NDArray[np.int64]) -> None:
+        """Have frames of clip ``i`` fetched that will be read in a moment; returns before they are.
+
+        positions: ascending. Says nothing of what goes wrong: the read that follows meets it too.
+        """
+        begins, ends, _ = self.layout.frames(i)
+        begins, ends = begins[positions], ends[positions]
+        with contextlib.suppress(OSError):
+            for group in near(begins, ends):
+                base = int(begins[group][0])
+                self.tars.ahead(Span(i, self.shard_of(i), base, int(ends[group][-1]) - base))
 
     def fault(self, i: int, frame: int, problem: str) -> FrameError:
         """The error that tells what is wrong with a frame of clip ``i``, and what mends it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,8 @@ import numpy.typing as npt
 
 from shards.descriptors import Descriptors, read_span
 from shards.records import shard_file
+
+_ADVISED = hasattr(os, "posix_fadvise")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class Tars(Protocol):
         Raises OSError when they cannot be read, UserError when they cannot be had now.
         """
 
+    def ahead(self, span: Span) -> None:
+        """A span that will be read in a moment: returns before it is there. OSError as ``read``."""
+
     def again(self, span: Span) -> None:
         """Read a clip from where it comes from next time: what was read last was damaged."""
 
@@ -76,6 +82,12 @@ class LocalTars:
         """See Tars."""
         with self._descriptors.open(self._path(span.shard)) as fd:
             return read_span(fd, span.offset, span.size)
+
+    def ahead(self, span: Span) -> None:
+        """Have the kernel fetch it, where it takes such advice (not on macOS, not on Windows)."""
+        if _ADVISED:
+            with self._descriptors.open(self._path(span.shard)) as fd:
+                os.posix_fadvise(fd, span.offset, span.size, os.POSIX_FADV_WILLNEED)
 
     def again(self, span: Span) -> None:
         """Open the tar anew: it may have been mended since."""
