@@ -127,7 +127,12 @@ def limit(work: Work) -> Iterator[Unit]:
 def _pooled(
     steps: Iterator[StepPlan], clip: Callable[[StepPlan, int], int], threads: int
 ) -> Iterator[Unit]:
-    """Steps whose clips are spread over threads."""
+    """Steps whose clips are spread over threads: one task each, as a task a clip costs as much as
+    reading one."""
+
+    def every(plan: StepPlan, first: int) -> int:
+        return sum(clip(plan, i) for i in range(first, plan.real, threads))
+
     with ThreadPoolExecutor(threads) as pool:
         for plan in steps:
-            yield plan.real, sum(pool.map(clip, itertools.repeat(plan), range(plan.real)))
+            yield plan.real, sum(pool.map(every, itertools.repeat(plan), range(threads)))
