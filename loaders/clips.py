@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib.util
+import itertools
 import logging
 import weakref
 from collections.abc import Generator, Iterator
@@ -25,7 +26,7 @@ import torch
 from loaders.cpu import CpuBackend
 from loaders.faults import ON_ERROR, OnError
 from loaders.plan import Planner, StepPlan
-from loaders.views import Views
+from loaders.views import TrainViews, Views
 from loaders.watchdog import WaitLimits
 from manifests.errors import UserError
 from shards.store import ShardStore
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 BackendName = Literal["auto", "cpu", "dali"]
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+
+_Made = Generator[tuple[StepPlan, torch.Tensor], None, None]
 
 _log = logging.getLogger(__name__)
 
@@ -115,6 +118,7 @@ class ClipLoader:
             shuffle_tars=shuffle_tars,
         )
         store.tars.want(self._planner.wanted, blocks=bool(shuffle_tars))
+        self._training = isinstance(views, TrainViews)
         self._device, self._dtype = torch.device(device), dtype
         self.steps_per_epoch = self._planner.steps
         self.identity = self._planner.identity
@@ -125,6 +129,8 @@ class ClipLoader:
         self._backend = build(self._planner, self._device, threads, on_error, limits)
         # Weak, so that an iterator nobody holds any more ends at once.
         self._current: weakref.ref[Generator[Batch, None, None]] | None = None
+        self._made: _Made | None = None
+        self._made_for = -1
         _open.add(self)
 
     @cached_property
@@ -136,8 +142,10 @@ class ClipLoader:
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
         """This rank's batches of an epoch from a step on; any step is as cheap a start as step 0.
 
-        One epoch runs at a time: a new one ends the one before. It may be left early. Raises
-        FrameError, at the batch it belongs to, when a frame is not what was stored.
+        One epoch runs at a time: a new one ends the one before. It may be left early. While the
+        last batches of a training epoch are used, the first of the next are made; they are dropped
+        if another is asked for. Raises FrameError, at the batch it belongs to, when a frame is not
+        what was stored.
         """
         if not 0 <= start_step <= self.steps_per_epoch:
             raise ValueError(f"step {start_step} of an epoch of {self.steps_per_epoch}")
@@ -147,10 +155,10 @@ class ClipLoader:
         return batches
 
     def _batches(self, epoch: int, start_step: int) -> Generator[Batch, None, None]:
-        steps = range(start_step, self.steps_per_epoch)
-        plans = (self._plan(epoch, step) for step in steps)
-        with contextlib.closing(self._backend.run(plans)) as made:
-            for plan, clips in made:
+        made = self._going_on(epoch, start_step)
+        with contextlib.ExitStack() as left_early:
+            left_early.callback(made.close)
+            for plan, clips in itertools.islice(made, self.steps_per_epoch - start_step):
                 yield Batch(
                     clips=clips.to(self._dtype),
                     labels=torch.from_numpy(plan.labels).to(self._device),
@@ -158,6 +166,24 @@ class ClipLoader:
                     views=len(clips) // len(plan.rows),
                     replaced=plan.replaced,
                 )
+            if self._training:
+                left_early.pop_all()
+                self._made, self._made_for = made, epoch + 1
+
+    def _going_on(self, epoch: int, start_step: int) -> _Made:
+        """What the backend makes from a step of an epoch on, under way already if it follows."""
+        made, self._made = self._made, None
+        if made is not None and (epoch, start_step) == (self._made_for, 0):
+            return made
+        if made is not None:
+            made.close()
+        return self._backend.run(self._plans(epoch, start_step))
+
+    def _plans(self, epoch: int, start_step: int) -> Iterator[StepPlan]:
+        """Plans from a step on; in training without end, as one epoch follows the other."""
+        for number in itertools.count(epoch) if self._training else (epoch,):
+            for step in range(start_step if number == epoch else 0, self.steps_per_epoch):
+                yield self._plan(number, step)
 
     def _plan(self, epoch: int, step: int) -> StepPlan:
         self._planner.store.tars.soon(self._planner.upcoming(epoch, step))
@@ -167,6 +193,8 @@ class ClipLoader:
         """End the running epoch and the threads."""
         _open.discard(self)
         self._end_current()
+        if self._made is not None:
+            self._made.close()
         self._backend.close()
 
     def _end_current(self) -> None:

@@ -133,8 +133,8 @@ def test_a_start_at_any_step_reads_nothing_before_it(flat_store, monkeypatch):
         ShardStore, "read_frames", lambda s, i, p: read.append(int(s.rows[i])) or frames(s, i, p)
     )
     with loader(flat_store, batch=2) as clips:
-        rows = [batch.rows.tolist() for batch in clips.epoch(0)]
-    for step in range(len(rows)):
+        rows = [batch.rows.tolist() for epoch in (0, 1) for batch in clips.epoch(epoch)]
+    for step in range(clips.steps_per_epoch):
         read.clear()
         with loader(flat_store, batch=2) as clips:
             next(clips.epoch(0, step))
