@@ -64,6 +64,7 @@ class Plan:
             if value < 1:
                 raise UserError(f"--{word} {value}: at least 1")
         name = canonical(self.dataset)
+        folder = set_folder(name, self.out)
         settings = EncodeSettings(
             frames=self.frames,
             short_side=self.short_side,
@@ -72,7 +73,7 @@ class Plan:
         )
         job = plan_job(
             SOURCES[name](raw_folder(name, self.root), self.annotations, self.from_frames),
-            set_folder(name, self.out),
+            folder,
             settings,
             Limits(cpu_seconds=self.cpu_limit),
             clips_per_shard=self.clips_per_shard,

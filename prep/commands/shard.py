@@ -100,6 +100,7 @@ class Shard:
         if not 0 <= self.max_reject_ratio <= 1:
             raise UserError(f"--max-reject-ratio {self.max_reject_ratio}: a share from 0 to 1")
         name = canonical(self.dataset)
+        folder = set_folder(name, self.out)
         settings = EncodeSettings(
             frames=self.frames,
             short_side=self.short_side,
@@ -115,7 +116,7 @@ class Shard:
         )
         job = plan_job(
             source,
-            set_folder(name, self.out),
+            folder,
             settings,
             Limits(cpu_seconds=self.cpu_limit),
             clips_per_shard=self.clips_per_shard,
