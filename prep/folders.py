@@ -51,6 +51,12 @@ def open_set(benchmark: str, shards: Place) -> ShardStore:
     return open_shards(shards, benchmark)
 
 
+def overlap(one: Path, other: Path) -> bool:
+    """Whether two folders are the same, or one lies inside the other."""
+    one, other = one.resolve(), other.resolve()
+    return one == other or one in other.parents or other in one.parents
+
+
 def missing_file(benchmark: str) -> Path:
     """Where the list of a benchmark's missing clips goes."""
     return Path(f"data/missing-{benchmark}.csv")
