@@ -129,17 +129,23 @@ def _wanting(job: ShardJob) -> tuple[str, ...]:
 
 def compare(job: ShardJob, scan: RecordScan) -> Pending:
     """What this run is to make, and (a part never) which records are of no planned shard."""
-    pending = shards_to_make(
+    consent = job.consent
+    pending = _unmade(job, scan, retry_rejects=consent.retry_rejects, mixed=consent.allow_mixed)
+    names = set(job.names)
+    return Pending(tuple(item for item in pending.make if item.shard in names), pending.surplus)
+
+
+def _unmade(job: ShardJob, scan: RecordScan, *, retry_rejects: bool, mixed: bool) -> Pending:
+    """What the plan wants and the disk does not hold; mixed: whatever program encoded the rest."""
+    return shards_to_make(
         job.plan,
         scan.records,
         job.sizes,
         sizes_on_disk(job.folder),
         job.fingerprint,
-        retry_rejects=job.consent.retry_rejects,
-        keep_other_fingerprints=job.consent.allow_mixed,
+        retry_rejects=retry_rejects,
+        keep_other_fingerprints=mixed,
     )
-    names = set(job.names)
-    return Pending(tuple(item for item in pending.make if item.shard in names), pending.surplus)
 
 
 def clear_away(job: ShardJob, scan: RecordScan, pending: Pending) -> None:
@@ -222,14 +228,7 @@ def _take_stock(job: ShardJob) -> tuple[RawSource, Mapping[str, Finished], bool]
 
 def complete(job: ShardJob, scan: RecordScan) -> bool:
     """Whether all parts are made, by whatever machine."""
-    pending = shards_to_make(
-        job.plan,
-        scan.records,
-        job.sizes,
-        sizes_on_disk(job.folder),
-        job.fingerprint,
-        keep_other_fingerprints=True,
-    )
+    pending = _unmade(job, scan, retry_rejects=False, mixed=True)
     return not (pending.make or pending.surplus or scan.damaged)
 
 

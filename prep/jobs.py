@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from manifests.errors import UserError
 from prep.benchmarks import RawSource
+from prep.folders import overlap
 from prep.text import count
 from prep.video.framefolder import folder_bytes
 from prep.video.settings import EncodeSettings, Limits, fingerprint
@@ -128,8 +129,7 @@ def _size(path: str, from_frames: bool) -> int:
 
 def check_apart(root: Path, folder: Path) -> None:
     """Raise UserError when raw folder and set lie inside each other."""
-    raw, made = root.resolve(), folder.resolve()
-    if raw == made or raw in made.parents or made in raw.parents:
+    if overlap(root, folder):
         raise UserError(
             f"raw folder {root} and shards {folder} lie inside each other: name another folder "
             "with --out"

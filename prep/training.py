@@ -6,7 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,25 +32,3 @@ def trained(words: Sequence[str], out: Path, again: str) -> dict[str, Any]:
         )
     result: dict[str, Any] = json.loads((out / "result.json").read_bytes())
     return result
-
-
-def run_module(module: str, words: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `python -m module WORDS`, words as one JSON object, and read the one that it prints.
-
-    Its stderr is this process's. Raises UserError when the package is not installed, when the
-    module says `{"error": …}`, and when it ends otherwise.
-    """
-    if importlib.util.find_spec("train") is None:
-        raise UserError("the package train is not installed: run `pip install -e .` again")
-    command = [sys.executable, "-m", module, json.dumps(words)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    lines = done.stdout.splitlines()
-    try:
-        found: dict[str, Any] = json.loads(lines[-1])
-    except (IndexError, ValueError) as error:
-        raise UserError(
-            f"{module} ended with exit code {done.returncode} and no result (its message is above)"
-        ) from error
-    if "error" in found:
-        raise UserError(found["error"])
-    return found

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from prep.folders import Place
+
 Dataset = Annotated[
     str,
     arg(
@@ -31,14 +33,23 @@ Annotations = Annotated[
     ),
 ]
 Shards = Annotated[
-    Path,
+    Place,
     arg(
         metavar="DIR",
         help="the folder that holds NAME/, the set of shards",
         help_behavior_hint="(default: data/shards)",
     ),
 ]
-Out = Annotated[Path, arg(metavar="DIR", help="the folder that NAME/, the set, goes into")]
+ShardsAnywhere = Annotated[
+    Place,
+    arg(
+        metavar="DIR|URL",
+        help="the folder that holds NAME/, the set of shards, or its address: s3://, https://, "
+        "hf://",
+        help_behavior_hint="(default: data/shards)",
+    ),
+]
+Out = Annotated[Place, arg(metavar="DIR", help="the folder that NAME/, the set, goes into")]
 Frames = Annotated[
     Literal["auto", "all"] | int,
     arg(

@@ -2,7 +2,7 @@
 
 ::
 
-    measure("tables", "open", place)  --python -m prep.bench.apart tables open PLACE-->  JSON
+    measure("tables", "open", place)  --process: prepare, start the clock, run-->  Measured
 
 A process that did other work before has warm allocators and a peak that is not its own, so
 nothing is ever measured twice in one.
@@ -11,15 +11,15 @@ nothing is ever measured twice in one.
 from __future__ import annotations
 
 import importlib
-import json
 import resource
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from manifests.errors import UserError
+from prep.processes import ask, serve
 
 _STATUS = Path("/proc/self/status")
 
@@ -37,20 +37,20 @@ def measure(stage: str, work: str, place: Path) -> Measured:
 
     Raises UserError with the last line it said when it fails.
     """
-    line = [sys.executable, "-m", "prep.bench.apart", stage, work, str(place)]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["killed, perhaps for want of memory"]
-        raise UserError(f"{work} could not be measured: {last[0]}")
-    return Measured(**json.loads(done.stdout))
+    words = {"stage": stage, "work": work, "place": str(place)}
+    try:
+        return Measured(**ask("prep.bench.apart", words))
+    except UserError as error:
+        raise UserError(f"{work} cannot be measured: {error}") from None
 
 
-def main(stage: str, work: str, place: str) -> str:
+def main(words: dict[str, Any]) -> dict[str, Any]:
     """Prepare, then measure; what is measured is what the case returns when it is called."""
-    run = importlib.import_module(f"prep.bench.{stage}").CASES[work](Path(place))
+    cases = importlib.import_module(f"prep.bench.{words['stage']}").CASES
+    run = cases[words["work"]](Path(words["place"]))
     start = time.perf_counter()
     run()
-    return json.dumps(asdict(Measured(time.perf_counter() - start, _peak_bytes())))
+    return asdict(Measured(time.perf_counter() - start, _peak_bytes()))
 
 
 def _peak_bytes() -> int:
@@ -64,4 +64,4 @@ def _peak_bytes() -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(main(*sys.argv[1:]))
+    sys.exit(serve(main))

@@ -1,4 +1,4 @@
-"""One measured process: ``python -m prep.bench.child NAME`` reads the work from stdin.
+"""One measured process: ``python -m prep.bench.child WORDS``, the way and its work.
 
 Nothing else runs in it, as what a pipeline leaves behind (threads, prefetched batches, warm
 memory) would be measured with the next one.
@@ -6,14 +6,14 @@ memory) would be measured with the next one.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
-from manifests.errors import UserError
 from prep.bench import chain
 from prep.bench.work import Figure, Work, timed
+from prep.processes import serve
 
 
 def _dali(upto: str, device: str) -> Callable[[Work], Figure]:
@@ -57,17 +57,10 @@ WAYS: dict[str, Callable[[Work], Figure]] = {
 }
 
 
-def main() -> int:
-    """Measure one way; its figure goes to stdout as JSON, a refusal to stderr as one line."""
-    work = Work(**json.load(sys.stdin))
-    try:
-        figure = WAYS[sys.argv[1]](work)
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(json.dumps(asdict(figure)) + "\n")
-    return 0
+def main(words: dict[str, Any]) -> dict[str, Any]:
+    """Measure one way, as ``prep.bench.rounds.alone`` asks."""
+    return asdict(WAYS[words["way"]](Work(**words["work"])))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(main))

@@ -6,21 +6,21 @@ ratios of medians hold where single figures do not.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
 
 from tqdm import tqdm
 
 from manifests.errors import UserError
 from prep.bench.work import Figure, Work
+from prep.processes import ask
 
 START_SECONDS = 120.0
 """Time a process may take beside what it measures."""
+
+# Threads that spin while they wait would count as work.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @dataclass(frozen=True)
@@ -63,22 +63,9 @@ def alone(name: str, work: Work) -> Figure:
 
     Raises UserError when it refuses, or does not end.
     """
-    command = [sys.executable, "-m", "prep.bench.child", name]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    words = {"way": name, "work": asdict(work)}
     limit = START_SECONDS + 4 * work.seconds
     try:
-        done = subprocess.run(
-            command,
-            input=work.as_json(),
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise UserError(f"{name} did not end within {limit:.0f} s: take fewer --clips") from None
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise UserError(f"{name} cannot be measured: {lines[-1]}")
-    return Figure(**json.loads(done.stdout.splitlines()[-1]))
+        return Figure(**ask("prep.bench.child", words, environment=_ENVIRONMENT, limit=limit))
+    except UserError as error:
+        raise UserError(f"{name} cannot be measured: {error}") from None

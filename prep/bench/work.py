@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from loaders.views import TrainViews
@@ -35,10 +34,6 @@ class Work:
     seconds: float
     """Time that is measured, after a start that is not."""
     device: str = "cpu"
-
-    def as_json(self) -> str:
-        """For the process that does it."""
-        return json.dumps(asdict(self))
 
     @property
     def views(self) -> TrainViews:

@@ -32,11 +32,10 @@ from prep.benchmarks.layout import (
     ClipColumns,
     OfficialList,
     RawSource,
-    found_files,
+    matched_source,
     open_root,
-    raw_source,
 )
-from prep.benchmarks.matching import match_files, wanted_names
+from prep.benchmarks.matching import wanted_names
 from prep.benchmarks.places import get_annotations
 
 NAME = "activitynet"
@@ -54,14 +53,7 @@ def read_activitynet(
     wanted = wanted_names(official.columns.videos, official.columns.class_ids)
     prefixed = pa.array((f"v_{name}" for name in wanted.names.to_pylist()), pa.string())
     files = raw.stems
-    matches = match_files(
-        raw.videos,
-        [(files, prefixed), (files, wanted.names)],
-        wanted.class_ids,
-        official.classes,
-        raw.root,
-    )
-    return raw_source(raw, official, found_files(raw, matches, wanted.of_row))
+    return matched_source(raw, official, [(files, prefixed), (files, wanted.names)], wanted)
 
 
 def list_activitynet(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from manifests.errors import UserError
 from prep.benchmarks.archives import is_archive
-from prep.video.series import is_image
+from prep.video.series import is_image, is_utf8
 
 VIDEO_SUFFIXES = frozenset(
     {".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".flv", ".wmv", ".mpg", ".mpeg", ".ts"}
@@ -146,18 +146,10 @@ def _as_text(paths: list[str]) -> tuple[pa.Array, list[str]]:
     try:
         return pa.array(paths, pa.string()), []
     except UnicodeEncodeError:
-        bad = [path for path in paths if not _is_utf8(path)]
-        good = [path for path in paths if _is_utf8(path)]
+        bad = [path for path in paths if not is_utf8(path)]
+        good = [path for path in paths if is_utf8(path)]
         escaped = [os.fsencode(path).decode("utf-8", "backslashreplace") for path in bad]
         return pa.array(good, pa.string()), escaped
-
-
-def _is_utf8(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def base_names(paths: pa.Array) -> pa.Array:

@@ -28,12 +28,10 @@ from prep.benchmarks.layout import (
     ClipColumns,
     OfficialList,
     RawSource,
-    found_files,
+    matched_source,
     member_columns,
     open_root,
-    raw_source,
 )
-from prep.benchmarks.matching import match_files
 from prep.benchmarks.places import get_annotations
 
 NAME = "hmdb51"
@@ -47,11 +45,7 @@ def read_hmdb51(
     """Read an HMDB-51 folder; UserError when folder or lists are absent or wrong."""
     raw = open_root(NAME, root, from_frames)
     official = list_hmdb51(raw, annotations)
-    columns = official.columns
-    matches = match_files(
-        raw.videos, [(raw.stems, columns.names)], columns.class_ids, official.classes, raw.root
-    )
-    return raw_source(raw, official, found_files(raw, matches))
+    return matched_source(raw, official, [(raw.stems, official.columns.names)])
 
 
 def list_hmdb51(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:

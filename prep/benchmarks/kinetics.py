@@ -30,11 +30,10 @@ from prep.benchmarks.layout import (
     Ints,
     OfficialList,
     RawSource,
-    found_files,
+    matched_source,
     open_root,
-    raw_source,
 )
-from prep.benchmarks.matching import match_files, wanted_names
+from prep.benchmarks.matching import wanted_names
 from prep.benchmarks.partitions import Partition, partition_columns
 from prep.benchmarks.places import get_annotations
 
@@ -63,14 +62,8 @@ def _read(benchmark: str, root: Path, annotations: Path | None, from_frames: boo
     official = _list(benchmark, raw, annotations)
     wanted = wanted_names(official.columns.names, official.columns.class_ids)
     files = raw.stems
-    matches = match_files(
-        raw.videos,
-        [(padded_names(files), wanted.names), (files, ids_of_one_clip(wanted.names))],
-        wanted.class_ids,
-        official.classes,
-        raw.root,
-    )
-    return raw_source(raw, official, found_files(raw, matches, wanted.of_row))
+    keys = [(padded_names(files), wanted.names), (files, ids_of_one_clip(wanted.names))]
+    return matched_source(raw, official, keys, wanted)
 
 
 def list_kinetics400(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:

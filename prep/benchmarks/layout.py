@@ -16,7 +16,7 @@ renumbers nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -28,7 +28,7 @@ from manifests.classes import ClassList
 from manifests.errors import UserError
 from prep.benchmarks.archives import how_to_unpack
 from prep.benchmarks.folder import VIDEO_SUFFIXES, FolderFiles, scan_folder
-from prep.benchmarks.matching import Matches
+from prep.benchmarks.matching import Matches, Wanted, match_files
 from prep.benchmarks.places import get_annotations, get_videos
 from prep.text import count
 from prep.video.series import is_image
@@ -131,9 +131,26 @@ def _other_kind(raw: FolderFiles) -> str:
     return f"folders of images, such as {images[0]}, go in with --from-frames" if images else ""
 
 
-def found_files(raw: FolderFiles, matches: Matches, video_of_row: Ints | None = None) -> Found:
-    """Files by row, out of files by wanted name; every other video counts as unexpected."""
-    files = matches.files if video_of_row is None else matches.files.take(pa.array(video_of_row))
+def matched_source(
+    raw: FolderFiles,
+    official: OfficialList,
+    keys: Sequence[tuple[pa.Array, pa.Array]],
+    wanted: Wanted | None = None,
+) -> RawSource:
+    """Give each clip of the annotation its file, by name.
+
+    keys: readings of the file names and what is wanted under each, as ``match_files`` takes them.
+    wanted: the names looked for, where several clips may be of one file; None: a name a clip.
+    Raises UserError when not one clip is there.
+    """
+    class_ids = official.columns.class_ids if wanted is None else wanted.class_ids
+    matches = match_files(raw.videos, keys, class_ids, official.classes, raw.root)
+    files = matches.files if wanted is None else matches.files.take(pa.array(wanted.of_row))
+    return raw_source(raw, official, _found(raw, matches, files))
+
+
+def _found(raw: FolderFiles, matches: Matches, files: pa.Array) -> Found:
+    """Files by row, and what to tell of the rest; every other video counts as unexpected."""
     notes = []
     if matches.copies:
         notes.append(

@@ -24,8 +24,8 @@ from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
 from prep.benchmarks.annotation import AnnotationFolder, find_annotations, read_text
 from prep.benchmarks.folder import FolderFiles
-from prep.benchmarks.layout import OfficialList, RawSource, found_files, open_root, raw_source
-from prep.benchmarks.matching import match_files, wanted_names
+from prep.benchmarks.layout import OfficialList, RawSource, matched_source, open_root
+from prep.benchmarks.matching import wanted_names
 from prep.benchmarks.partitions import Partition, partition_columns
 from prep.benchmarks.places import get_annotations
 
@@ -39,10 +39,7 @@ def read_ssv2(root: Path, annotations: Path | None = None, from_frames: bool = F
     raw = open_root(NAME, root, from_frames)
     official = list_ssv2(raw, annotations)
     wanted = wanted_names(official.columns.names, official.columns.class_ids)
-    matches = match_files(
-        raw.videos, [(raw.stems, wanted.names)], wanted.class_ids, official.classes, raw.root
-    )
-    return raw_source(raw, official, found_files(raw, matches, wanted.of_row))
+    return matched_source(raw, official, [(raw.stems, wanted.names)], wanted)
 
 
 def list_ssv2(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:

@@ -25,11 +25,9 @@ from prep.benchmarks.layout import (
     Ints,
     OfficialList,
     RawSource,
-    found_files,
+    matched_source,
     open_root,
-    raw_source,
 )
-from prep.benchmarks.matching import match_files
 
 NAME = "toy"
 SPLITS = ("train", "val", "test")
@@ -40,11 +38,7 @@ def read_toy(root: Path, annotations: Path | None = None, from_frames: bool = Fa
     """Read a rendered folder; UserError when folder or list are absent or wrong."""
     raw = open_root(NAME, root, from_frames)
     official = list_toy(raw, annotations)
-    columns = official.columns
-    matches = match_files(
-        raw.videos, [(raw.stems, columns.names)], columns.class_ids, official.classes, raw.root
-    )
-    return raw_source(raw, official, found_files(raw, matches))
+    return matched_source(raw, official, [(raw.stems, official.columns.names)])
 
 
 def list_toy(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:

@@ -25,12 +25,10 @@ from prep.benchmarks.folder import FolderFiles
 from prep.benchmarks.layout import (
     OfficialList,
     RawSource,
-    found_files,
+    matched_source,
     member_columns,
     open_root,
-    raw_source,
 )
-from prep.benchmarks.matching import match_files
 from prep.benchmarks.places import get_annotations
 
 NAME = "ucf101"
@@ -47,13 +45,8 @@ def read_ucf101(
     """Read a UCF-101 folder; UserError when folder or lists are absent or wrong."""
     raw = open_root(NAME, root, from_frames)
     official = list_ucf101(raw, annotations)
-    columns = official.columns
-    wanted = pc.ascii_lower(columns.names)
-    files = pc.ascii_lower(raw.stems)
-    matches = match_files(
-        raw.videos, [(files, wanted)], columns.class_ids, official.classes, raw.root
-    )
-    return raw_source(raw, official, found_files(raw, matches))
+    names = pc.ascii_lower(official.columns.names)
+    return matched_source(raw, official, [(pc.ascii_lower(raw.stems), names)])
 
 
 def list_ucf101(raw: FolderFiles, annotations: Path | None = None) -> OfficialList:

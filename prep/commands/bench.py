@@ -126,7 +126,7 @@ class Bench:
         """The set that is measured and its raw folder, if there; toy clips where nothing is."""
         name = canonical(self.dataset)
         folder = set_folder(name, self.shards)
-        if name == "toy" and self.shards == SHARDS and not folder.exists():
+        if name == "toy" and Path(self.shards) == SHARDS and not folder.exists():
             sets, root = toy_set(scratch, threads)
             return set_folder("toy", sets), root
         root = raw_folder(name, self.root)

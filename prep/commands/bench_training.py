@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from manifests.errors import UserError
+from prep.processes import ask
 from prep.text import aligned
-from prep.training import run_module
 
 # Key of the result, and what it says.
 _RATIOS = {
@@ -25,7 +25,7 @@ def bench_training(rounds: int) -> CostReport:
     """Measure ViCLIP-B/16: 2 clips and 51 classes on CPU (minutes), 32 and 400 on a GPU."""
     if rounds < 1:
         raise UserError(f"--rounds {rounds}: at least 1")
-    return CostReport(run_module("train.bench", {"rounds": rounds}))
+    return CostReport(ask("train.bench", {"rounds": rounds}, heard=True))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
@@ -14,12 +13,12 @@ from manifests.errors import UserError
 from prep.descriptions.forms import KINDS
 from prep.descriptions.keeping import Kept
 from prep.descriptions.lint import Lint
-from prep.folders import set_folder
+from prep.folders import Place, set_folder
 from shards.info import load_info
 
 Kinds = Literal["both", "spatial", "temporal"]
 Out = Annotated[
-    Path,
+    Place,
     arg(
         metavar="DIR",
         help="the folder that holds NAME/descriptions",
@@ -31,7 +30,7 @@ Anew = Annotated[bool, arg(help="replace a file that holds other sentences")]
 _MOST = 99
 
 
-def classes_of(name: str, out: Path) -> ClassList:
+def classes_of(name: str, out: Place) -> ClassList:
     """Class list of a benchmark; for videos of one's own, that of their shards."""
     return load_info(set_folder(name, out)).classes() if name == "custom" else load_classes(name)
 

@@ -9,48 +9,19 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from manifests.classes import canonical
 from manifests.errors import UserError
-from prep.benchmarks import SOURCES
+from prep.commands.set_words import SetWords
 from prep.engines import usable_cores
-from prep.folders import SHARDS, raw_folder, set_folder
-from prep.jobs import ShardJob, plan_job
+from prep.jobs import Consent, ShardJob
 from prep.planning import FILES_OF_A_SET, FILES_OF_A_SHARD, Estimate, Forecast, forecast
 from prep.text import count, size
 from prep.video.outcomes import clip_outcomes
-from prep.video.settings import EncodeSettings, Limits, chosen_decoder
-from prep.words import (
-    Annotations,
-    ClipsPerShard,
-    CpuLimit,
-    Dataset,
-    DecoderName,
-    Fps,
-    Frames,
-    FromFrames,
-    Out,
-    Root,
-    ShortSide,
-    Workers,
-)
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(SetWords):
     """Words of `prep plan`: those of `prep shard`, and how much to try."""
 
-    dataset: Dataset
-    root: Root = None
-    annotations: Annotations = None
-    out: Out = SHARDS
-    frames: Frames = "auto"
-    short_side: ShortSide = 256
-    decoder: DecoderName = "ffmpeg"
-    from_frames: FromFrames = False
-    fps: Fps = None
-    workers: Workers = None
-    clips_per_shard: ClipsPerShard = None
-    cpu_limit: CpuLimit = 600.0
     sample: Annotated[int, arg(metavar="N", help="files to try at most")] = 32
     seconds: Annotated[float, arg(metavar="S", help="time after which no further one is tried")] = (
         20.0
@@ -63,26 +34,13 @@ class Plan:
         for word, value in (("workers", workers), ("sample", self.sample)):
             if value < 1:
                 raise UserError(f"--{word} {value}: at least 1")
-        name = canonical(self.dataset)
-        settings = EncodeSettings(
-            frames=self.frames,
-            short_side=self.short_side,
-            decoder=chosen_decoder(self.decoder, self.from_frames),
-            fps=self.fps,
-        )
-        job = plan_job(
-            SOURCES[name](raw_folder(name, self.root), self.annotations, self.from_frames),
-            set_folder(name, self.out),
-            settings,
-            Limits(cpu_seconds=self.cpu_limit),
-            clips_per_shard=self.clips_per_shard,
-        )
+        job = self.job(Consent())
         outcomes = functools.partial(
             clip_outcomes,
             root=job.source.root,
-            settings=settings,
+            settings=job.settings,
             limits=job.limits,
-            benchmark=name,
+            benchmark=job.source.benchmark,
         )
         found = forecast(job, outcomes, self.sample, self.seconds, self.seed)
         return PlanReport(job, found, workers, self.seed)

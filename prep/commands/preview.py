@@ -12,13 +12,12 @@ from loaders.views import TestViews, TrainViews
 from manifests.classes import canonical
 from manifests.errors import UserError
 from prep.engines import usable_cores
-from prep.folders import SHARDS, set_folder
+from prep.folders import SHARDS, open_set, set_place
 from prep.preview import cards, looks_of, page
 from prep.spread import spread
 from prep.text import count
-from prep.words import Dataset, Shards
+from prep.words import Dataset, ShardsAnywhere
 from shards.atomic import atomic_write
-from shards.store import ShardStore
 from shards.subsets import Subset, load_subset
 
 
@@ -27,7 +26,7 @@ class Preview:
     """Words of `prep preview`."""
 
     dataset: Dataset
-    shards: Shards = SHARDS
+    shards: ShardsAnywhere = SHARDS
     subset: Annotated[
         str, arg(metavar="NAME", help="a subset beside the shards (default: all clips)")
     ] = ""
@@ -41,14 +40,15 @@ class Preview:
         """Make the page."""
         if self.clips < 1:
             raise UserError(f"--clips {self.clips}: at least 1")
-        store = ShardStore.open(set_folder(canonical(self.dataset), self.shards))
+        name = canonical(self.dataset)
+        store = open_set(name, self.shards)
         shown = spread(store, self.clips, load_subset(store, self.subset) if self.subset else None)
         train = TrainViews(frames=self.frames, size=self.size)
         test = TestViews(frames=self.frames, size=self.size, short_side=self.size * 8 // 7)
         made = cards(store, shown, looks_of(train, test), self.seed, usable_cores())
         about = [
-            f"{count(len(shown), 'clip')} of {len(store):,} in {store.folder}, spread evenly"
-            + (f" over subset {self.subset}" if self.subset else ""),
+            f"{count(len(shown), 'clip')} of {len(store):,} in {set_place(name, self.shards)}, "
+            "spread evenly" + (f" over subset {self.subset}" if self.subset else ""),
             f"Views of {self.frames} frames at {self.size} x {self.size}; training views are those "
             f"of seed {self.seed}. Numbers are source frames. Set {store.identity[:12]}.",
         ]

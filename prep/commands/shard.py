@@ -11,46 +11,19 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from manifests.classes import canonical
 from manifests.errors import UserError
-from prep.benchmarks import SOURCES
+from prep.commands.set_words import SetWords
 from prep.commands.shard_report import ShardReport
 from prep.engines import run_local, usable_cores
-from prep.folders import SHARDS, raw_folder, set_folder
 from prep.ingest import Engine, finish_only, ingest
-from prep.jobs import Consent, plan_job
+from prep.jobs import Consent
 from prep.rayengine import run_ray
-from prep.video.settings import EncodeSettings, Limits, chosen_decoder
-from prep.words import (
-    Annotations,
-    ClipsPerShard,
-    CpuLimit,
-    Dataset,
-    DecoderName,
-    Fps,
-    Frames,
-    FromFrames,
-    Out,
-    Root,
-    ShortSide,
-    Workers,
-)
 
 
 @dataclass(frozen=True)
-class Shard:
+class Shard(SetWords):
     """Words of `prep shard`."""
 
-    dataset: Dataset
-    root: Root = None
-    annotations: Annotations = None
-    out: Out = SHARDS
-    frames: Frames = "auto"
-    short_side: ShortSide = 256
-    decoder: DecoderName = "ffmpeg"
-    from_frames: FromFrames = False
-    fps: Fps = None
-    workers: Workers = None
     engine: Annotated[
         Literal["local", "ray"], arg(help="what runs the workers: this machine, or a Ray cluster")
     ] = "local"
@@ -74,12 +47,10 @@ class Shard:
     finish: Annotated[
         bool, arg(help="make no shard: write the tables of what is there, and tell what is wanting")
     ] = False
-    clips_per_shard: ClipsPerShard = None
     max_reject_ratio: Annotated[
         float,
         arg(metavar="X", help="end with exit code 1 when a larger share of the clips is refused"),
     ] = 0.05
-    cpu_limit: CpuLimit = 600.0
     retry_rejects: Annotated[bool, arg(help="make shards with refused clips again")] = False
     remake: Annotated[
         bool, arg(help="make shards again that are of other settings, program or list")
@@ -99,29 +70,13 @@ class Shard:
         workers, engine = self._engine()
         if not 0 <= self.max_reject_ratio <= 1:
             raise UserError(f"--max-reject-ratio {self.max_reject_ratio}: a share from 0 to 1")
-        name = canonical(self.dataset)
-        settings = EncodeSettings(
-            frames=self.frames,
-            short_side=self.short_side,
-            decoder=chosen_decoder(self.decoder, self.from_frames),
-            fps=self.fps,
-        )
-        source = SOURCES[name](raw_folder(name, self.root), self.annotations, self.from_frames)
         consent = Consent(
             retry_rejects=self.retry_rejects,
             remake=self.remake,
             allow_mixed=self.allow_mixed,
             forget_vanished=self.forget_vanished,
         )
-        job = plan_job(
-            source,
-            set_folder(name, self.out),
-            settings,
-            Limits(cpu_seconds=self.cpu_limit),
-            clips_per_shard=self.clips_per_shard,
-            consent=consent,
-            part=part,
-        )
+        job = self.job(consent, part)
         outcome = finish_only(job) if self.finish else ingest(job, workers, engine)
         return ShardReport(job, outcome, self.max_reject_ratio)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.conf import arg
@@ -12,7 +11,7 @@ from tyro.conf import arg
 from manifests.classes import canonical
 from manifests.errors import UserError
 from manifests.protocols import train_split, zero_shot_splits
-from prep.folders import SHARDS, set_folder
+from prep.folders import SHARDS, Place, set_folder
 from prep.subsets import Kept, keep
 from prep.text import aligned
 from prep.words import Dataset, Shards
@@ -148,7 +147,7 @@ def _zero_shot(store: ShardStore) -> list[Subset]:
     )
 
 
-def _open(dataset: str, shards: Path) -> ShardStore:
+def _open(dataset: str, shards: Place) -> ShardStore:
     return ShardStore.open(set_folder(canonical(dataset), shards))
 
 

@@ -11,12 +11,10 @@ from tyro.conf import Positional, arg
 from manifests.classes import canonical
 from prep.commands.subset_draw import HASH_SHOWN, said
 from prep.export import Export, prepare_export
-from prep.folders import SHARDS, set_folder
+from prep.folders import SHARDS, open_set, set_place
 from prep.subsets import Listed, listed, redraw_fault
 from prep.text import aligned, count
-from prep.words import Dataset, Shards
-from shards.info import load_info
-from shards.store import ShardStore
+from prep.words import Dataset, ShardsAnywhere
 from shards.subsets import Subset as Drawn
 from shards.subsets import load_subset
 
@@ -28,20 +26,21 @@ class ListSubsets:
     """List the subsets that lie beside the shards, and whether their files are whole."""
 
     dataset: Dataset
-    shards: Shards = SHARDS
+    shards: ShardsAnywhere = SHARDS
 
     def run(self) -> ListReport:
         """Read every file; damaged ones are listed as such."""
-        folder = set_folder(canonical(self.dataset), self.shards)
-        info = load_info(folder)
-        return ListReport(folder, tuple(listed(folder, info.benchmark)))
+        name = canonical(self.dataset)
+        store = open_set(name, self.shards)
+        found = tuple(listed(store.folder, store.info.benchmark))
+        return ListReport(set_place(name, self.shards), found)
 
 
 @dataclass(frozen=True)
 class ListReport:
     """The files and their state."""
 
-    folder: Path
+    place: str
     files: tuple[Listed, ...]
 
     exit_code = 0
@@ -49,7 +48,7 @@ class ListReport:
     def text(self) -> str:
         """A line a subset."""
         if not self.files:
-            return f"no subset in {self.folder} yet: draw one with `prep subset few-shot`"
+            return f"no subset in {self.place} yet: draw one with `prep subset few-shot`"
         rows: list[tuple[str | int, ...]] = [("subset", "kind", "clips", "classes", "hash")]
         rows += [_row(item.subset) for item in self.files if item.subset]
         lines = aligned(rows) if len(rows) > 1 else []
@@ -58,7 +57,7 @@ class ListReport:
     def as_dict(self) -> dict[str, Any]:
         """What each file says; ``fault`` is empty for one that is whole."""
         return {
-            "folder": str(self.folder),
+            "folder": self.place,
             "subsets": [
                 {"name": item.name, **(said(item.subset) if item.subset else {})}
                 | {"fault": item.fault}
@@ -73,11 +72,11 @@ class CheckSubset:
 
     name: Annotated[Positional[str], arg(metavar="SUBSET", help="as `prep subset list` names it")]
     dataset: Dataset
-    shards: Shards = SHARDS
+    shards: ShardsAnywhere = SHARDS
 
     def run(self) -> CheckReport:
         """Refused, in one line, when the file is damaged, of another dataset, or lacks clips."""
-        store = ShardStore.open(set_folder(canonical(self.dataset), self.shards))
+        store = open_set(canonical(self.dataset), self.shards)
         subset = load_subset(store, self.name)
         return CheckReport(subset, redraw_fault(store, subset))
 
@@ -128,11 +127,11 @@ class ExportSubset:
     name: Annotated[Positional[str], arg(metavar="SUBSET", help="as `prep subset list` names it")]
     dataset: Dataset
     out: Annotated[Path, arg(metavar="FILE", help="the list; FILE_labels.csv goes beside it")]
-    shards: Shards = SHARDS
+    shards: ShardsAnywhere = SHARDS
 
     def run(self) -> ExportReport:
         """Refused, in one line, when the file is damaged, of another dataset, or lacks clips."""
-        store = ShardStore.open(set_folder(canonical(self.dataset), self.shards))
+        store = open_set(canonical(self.dataset), self.shards)
         export = prepare_export(store, load_subset(store, self.name), self.out)
         export.write()
         return ExportReport(self.name, export)

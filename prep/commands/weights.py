@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg, subcommand
 
-from prep.training import run_module
+from prep.processes import ask
 
 _SOURCE = "a file, a folder, a size, or a Hub id: owner/name, owner/name/FILE, …@REVISION"
 _MODELS = "folder that holds the sizes"
@@ -24,7 +24,7 @@ class Show:
     def run(self) -> WeightsReport:
         """Read and check every tensor; nothing is written."""
         words = {"source": self.source, "models": str(self.models)}
-        return WeightsReport(run_module("train.models.convert", words))
+        return WeightsReport(ask("train.models.convert", words, heard=True))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Convert:
     def run(self) -> WeightsReport:
         """Read, check every tensor by name and shape, and write."""
         words = {**asdict(self), "models": str(self.models)}
-        return WeightsReport(run_module("train.models.convert", words))
+        return WeightsReport(ask("train.models.convert", words, heard=True))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from manifests.errors import UserError
+from prep.folders import overlap
 from shards.atomic import remove_stale_temps
 from shards.info import DATASET_JSON, load_info
 
@@ -79,8 +80,7 @@ def check_target(target: Path, folder: Path, benchmark: str) -> dict[str, str]:
 
 
 def _check_apart(target: Path, folder: Path) -> None:
-    made, mine = target.resolve(), folder.resolve()
-    if made == mine or mine in made.parents or made in mine.parents:
+    if overlap(target, folder):
         raise UserError(
             f"{target} and the shards in {folder} lie inside each other: name another folder with "
             "--hf"

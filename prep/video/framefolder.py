@@ -26,7 +26,7 @@ from prep.video.jpegs import jpeg_size
 from prep.video.pixels import Pixels, encode_jpeg, resized
 from prep.video.probe import OF_THE_FILE
 from prep.video.refusal import Refused
-from prep.video.series import FrameSeries, frame_series, is_image, numbers_within
+from prep.video.series import FrameSeries, frame_series, is_image, is_utf8, numbers_within
 from prep.video.settings import EncodeSettings, Limits
 from prep.video.shape import shown_size
 from prep.video.stills import read_still
@@ -70,15 +70,7 @@ def _image_names(folder: Path) -> list[str]:
             names = [entry.name for entry in entries if is_image(entry.name) and entry.is_file()]
     except OSError as error:
         raise Refused("unreadable", _failure(folder, error)) from error
-    return [name for name in names if name.isascii() or _is_utf8(name)]
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return [name for name in names if name.isascii() or is_utf8(name)]
 
 
 def _failure(path: Path, error: OSError) -> str:

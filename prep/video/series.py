@@ -46,6 +46,15 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a file's name is text; the bytes of some are none, and no table takes those."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def frame_series(files: Iterable[str]) -> FrameSeries:
     """Put the images of a folder in order.
 

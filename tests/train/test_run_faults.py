@@ -15,7 +15,7 @@ from shards.records import shard_file
 from shards.store import ShardStore
 from shards.subsets import split_subset
 from tests.shards.servers import BUCKET, upload
-from tests.train.launching import ENVIRONMENT, adapter, launch, log, result
+from tests.train.launching import ENVIRONMENT, adapter, launch, launch_ranks, log, result
 from train.data import cache_of
 from train.recipes.words import Where
 
@@ -57,7 +57,7 @@ def test_damaged_clips_are_replaced_in_training_left_out_in_tests_and_counted(
     shards, trained, tested = damaged
     out = tmp_path / "out"
     words = [*SHORT, "--shards", str(shards), "--models", str(world.models), "--out", str(out)]
-    code, text, errors = launch([*words, "--on-error", "substitute"], ranks=2)
+    code, text, errors = launch_ranks([*words, "--on-error", "substitute"], 2)
     assert code == 0, errors
     assert f"clip {trained}" in errors and f"clip {tested}" in errors
     assert "2 times a clip stood in" in text and "evaluated 47 of 48" in text

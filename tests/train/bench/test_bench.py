@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from prep.commands.bench_training import CostReport
-from prep.training import run_module
+from prep.processes import ask
 from train.bench.child import peak_bytes
 from train.bench.compare import PAPER, ratio, take_turns, training
 from train.bench.pipelines import Load, Pipeline, Step, build_step
@@ -120,7 +120,7 @@ def test_one_part_of_the_measurement() -> None:
 def test_the_whole_measurement() -> None:
     """As `prep bench --train` starts it, on the smallest towers."""
     words = {"rounds": 1, "adapters": {"32/2-3": [32, [2, 3]]}, "backbone": "nano"}
-    found = run_module("train.bench", {**words, "benchmark": "toy"})
+    found = ask("train.bench", {**words, "benchmark": "toy"}, heard=True)
     for key in ("train_step_ratio", "inference_ratio", "text_ratio", "memory_ratio"):
         assert found[key].keys() == {"32/2-3"}
         if key != "memory_ratio":
