@@ -5,9 +5,10 @@
     frames of the next steps, checked --> decode each once, crop, resize to 8 bits
       --> mean luma, where colours need it --> one affine map into the batch
 
-A clip of local tars is one task: whoever decodes it reads it, from memory, as the kernel was told
-of its frames when its step was planned; threads that hand each other 160 kB cost more than the
-reading does. From far away, reading is a task of its own, for threads that may wait. Tasks of the
+A clip of local tars is one task: whoever decodes it reads it, since threads that hand each other
+160 kB which lie in memory anyway lose more than the reading takes. Where reading is found to be
+slow, the kernel is told of a step's frames when it is planned, two steps before their turn. From
+far away, reading is a task of its own, for threads that may wait. Tasks of the
 next steps run while a batch is used; all of them are fixed by their plans, so the number of threads
 changes nothing but time.
 """
@@ -15,6 +16,7 @@ changes nothing but time.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
@@ -36,6 +38,9 @@ from shards.store import FrameError, ShardStore
 
 AHEAD = 2
 """Batches in the making beside the one in use."""
+SLOW_S = 0.002
+"""Seconds to read a clip, on average, from which the kernel is told ahead: in memory, it takes a
+tenth of that, and to tell costs a third of it."""
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -56,7 +61,7 @@ class CpuBackend:
     ) -> None:
         """planner: whose plans will be run. threads: how many clips are decoded at once."""
         self._store, self._size, self._device = planner.store, planner.views.size, device
-        self._far = self._store.tars.far
+        self._far, self._slow, self._read_s = self._store.tars.far, False, 0.0
         readers = max(threads, self._store.tars.readers) if self._far else 1
         self._readers, self._workers = Workers(readers, "read"), Workers(threads, "clips")
         pools = (self._readers, self._workers)
@@ -100,7 +105,7 @@ class CpuBackend:
             batch = self._buffers.take(shape)
         batch[plan.real :] = 0
         out = batch.numpy()
-        if not self._far and plan.real:
+        if self._slow and plan.real:
             self._readers.submit("reading ahead", int(plan.clips[0]), partial(self._ahead, plan))
         return batch, [self._begin(plan, i, out[i]) for i in range(plan.real)]
 
@@ -133,7 +138,11 @@ class CpuBackend:
 
     def _read(self, plan: StepPlan, i: int) -> list[bytes]:
         """The distinct frames of clip i, by ascending position."""
-        return self._store.read_frames(int(plan.clips[i]), np.unique(plan.frames[i]).tolist())
+        began = time.perf_counter()
+        jpegs = self._store.read_frames(int(plan.clips[i]), np.unique(plan.frames[i]).tolist())
+        self._read_s += (time.perf_counter() - began - self._read_s) / 16  # of the last ones
+        self._slow |= self._read_s > SLOW_S and not self._far  # for good: ahead, it looks quick
+        return jpegs
 
     def _clip(self, plan: StepPlan, i: int, out: Floats, jpegs: Callable[[], list[bytes]]) -> int:
         """Fill (C * K, T, 3, S, S) with clip i of a plan, or what stands in; returns its row."""

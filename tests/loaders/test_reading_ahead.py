@@ -1,4 +1,4 @@
-"""Local frames: the kernel is told of all of them, and reads the same ones with and without."""
+"""Local frames: where reading is slow, the kernel is told of all of them before their turn."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from shards.store import ShardStore
 from shards.tars import LocalTars
 from tests.loaders.opening import loader
 
+_READ, _ADVISE = LocalTars.read, getattr(os, "posix_fadvise", None)
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "posix_fadvise"), reason="the kernel takes no advice here"
 )
@@ -23,37 +24,44 @@ def store(flat_store) -> ShardStore:
     return ShardStore.open(flat_store.folder)
 
 
-def test_every_span_that_is_read_was_announced(store, monkeypatch):
+def batches_of(store, monkeypatch, read_s: float):
+    """All of an epoch, the spans that were read, by reads of so long, and those announced."""
     read, announced = [], []
-    real_read, real_advice = LocalTars.read, os.posix_fadvise
 
     def reading(self, span):
+        time.sleep(read_s)
         read.append((span.offset, span.size))
-        return real_read(self, span)
+        return _READ(self, span)
 
     def advice(fd, offset, size, kind):
         assert kind == os.POSIX_FADV_WILLNEED
         announced.append((offset, size))
-        real_advice(fd, offset, size, kind)
+        _ADVISE(fd, offset, size, kind)
 
     monkeypatch.setattr(LocalTars, "read", reading)
     monkeypatch.setattr(os, "posix_fadvise", advice)
-    with loader(store, FixedViews(size=16), split="test1", backend="cpu") as clips:
-        assert len(list(clips.epoch(0))) > 2
+    with loader(store, FixedViews(size=16), 1, "test1", backend="cpu") as clips:
+        pixels = [batch.clips.clone() for batch in clips.epoch(0)]
+        first = len(read)
+        pixels += [batch.clips.clone() for batch in clips.epoch(0)]
         deadline = time.monotonic() + 20
-        while len(announced) < len(read) and time.monotonic() < deadline:
+        while read_s and tars._ADVISED and len(announced) < first and time.monotonic() < deadline:
             time.sleep(0.01)
-    assert read and sorted(read) == sorted(announced)
+    return pixels, read, announced
 
 
-def test_announcing_to_nobody_changes_no_batch(store, monkeypatch):
-    with loader(store, backend="cpu") as clips:
-        told = [batch.clips.clone() for batch in clips.epoch(0)]
+def test_slow_storage_is_told_of_every_span_of_an_epoch(store, monkeypatch):
+    slow, read, announced = batches_of(store, monkeypatch, 0.01)
+    assert len(slow) > 8 and set(read) == set(announced)
+    quick, _, none = batches_of(store, monkeypatch, 0.0)
+    assert none == []
+    assert all((a == b).all() for a, b in zip(slow, quick, strict=True))
+
+
+def test_where_nobody_takes_advice_none_is_given(store, monkeypatch):
     monkeypatch.setattr(tars, "_ADVISED", False)
-    monkeypatch.setattr(os, "posix_fadvise", None)
-    with loader(store, backend="cpu") as clips:
-        untold = [batch.clips for batch in clips.epoch(0)]
-    assert all((a == b).all() for a, b in zip(told, untold, strict=True))
+    _, read, announced = batches_of(store, monkeypatch, 0.01)
+    assert read and announced == []
 
 
 def test_a_tar_that_is_not_there_is_told_by_the_read_alone(store, tmp_path):
