@@ -26,6 +26,7 @@ from importlib import resources
 from typing import Literal
 
 from manifests.errors import UserError
+from manifests.near import did_you_mean
 from manifests.spelling import split_words, squeeze
 
 Half = Literal["base", "novel", ""]
@@ -56,8 +57,11 @@ def canonical(name: str) -> str:
     key = _ALIASES.get(key, key)
     if key in BENCHMARKS or key == "custom":
         return key
-    allowed = ", ".join((*BENCHMARKS, "custom"))
-    raise UserError(f"there is no benchmark {name!r}: use one of {allowed} (k400, k600, anet too)")
+    names = (*BENCHMARKS, "custom")
+    raise UserError(
+        f"there is no benchmark {name!r}: use one of {', '.join(names)} (k400, k600, anet too)"
+        f"{did_you_mean(key, (*names, *_ALIASES))}"
+    )
 
 
 @dataclass(frozen=True)

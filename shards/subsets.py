@@ -238,7 +238,8 @@ def _check_shots(
         raise UserError(
             f"{len(short)} classes of {store.info.benchmark} have fewer than {shots} clips in "
             f"{split} (first: {classes.names[first]!r}, {int(counts[first])}): complete the raw "
-            "folder (`prep scan` tells what is missing), or take fewer (--allow-fewer)"
+            "folder (`prep scan` tells what is missing), or ask for fewer (`prep subset` has "
+            "--allow-fewer)"
         )
 
 

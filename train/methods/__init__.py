@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from manifests.errors import UserError
+from manifests.near import did_you_mean
 from train.methods.adaptformer import AdaptFormer
 from train.methods.full import Full
 from train.methods.lora import LoRA
@@ -49,8 +49,7 @@ METHODS: Final = tuple(_DEFAULTS)
 def default_options(method: str, **changes: Any) -> Options:
     """Options of a method with some of them changed; UserError when there is no such method."""
     if method not in _DEFAULTS:
-        near = difflib.get_close_matches(method, METHODS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(method, METHODS)
         raise UserError(f"there is no method {method!r}: use one of {', '.join(METHODS)}{hint}")
     return replace(_DEFAULTS[method], **changes)
 

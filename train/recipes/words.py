@@ -3,26 +3,28 @@
 The first reading takes the words that other defaults depend on: the task, `--dataset`, `--method`,
 `--as`, `--batch` and `--variant`. They choose a published recipe. The second reads everything
 else over that recipe, so `--help` shows the defaults of exactly this run, and unknown words and
-values end with exit code 2 and the nearest right ones.
+values end with exit code 2 and one line with the nearest right ones.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, NoReturn, cast
+from typing import Annotated, Any, Generic, Literal, cast
 
 import tyro
 
 from manifests.classes import canonical
 from manifests.errors import UserError
+from manifests.near import did_you_mean
+from train.methods import METHODS, default_options
 from train.recipes.ablations import VARIANTS_OF
 from train.recipes.published import RECIPES, Choice
 from train.recipes.records import TASKS, Options, Precision, Protocol, Reading, Recipe, Task
+from train.recipes.spelling import one_line, options_of, unknown_choice, unknown_option, wrong
 
 PROGRAM = "train/run.py"
 USAGE = f"""usage: accelerate launch {PROGRAM} [TASK] [OPTIONS]
@@ -100,17 +102,19 @@ def read_words(words: Sequence[str]) -> Words[Any, Any]:
     try:
         recipe = _chosen(task, first)
     except (UserError, ValueError) as error:  # ValueError: a number that a record refuses
-        _wrong(str(error))
+        wrong(PROGRAM, str(error))
     kind = cast(Any, Words)[type(recipe.protocol), type(recipe.options)]
     default = Words(recipe, Where(), first.reading, first.variant)
-    found: Words[Any, Any] = tyro.cli(
-        kind,
-        args=list(rest),
-        default=default,
-        prog=f"{PROGRAM} {task}",
-        description=RECIPES[task].__doc__,
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
+    _check_spelling(default, rest)
+    with one_line(PROGRAM):
+        found: Words[Any, Any] = tyro.cli(
+            kind,
+            args=list(rest),
+            default=default,
+            prog=f"{PROGRAM} {task}",
+            description=RECIPES[task].__doc__,
+            config=(tyro.conf.OmitArgPrefixes,),
+        )
     return replace(found, recipe=replace(found.recipe, dataset=canonical(found.recipe.dataset)))
 
 
@@ -121,21 +125,45 @@ def _task(words: Sequence[str]) -> tuple[Task, Sequence[str]]:
             sys.exit(0)
         return "few-shot", words
     if words[0] not in TASKS:
-        near = difflib.get_close_matches(words[0], TASKS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        _wrong(f"there is no task {words[0]!r}: use one of {', '.join(TASKS)}{hint}")
+        hint = did_you_mean(words[0], TASKS)
+        wrong(PROGRAM, f"there is no task {words[0]!r}: use one of {', '.join(TASKS)}{hint}")
     return words[0], words[1:]
 
 
 def _first_reading(task: Task, words: Sequence[str]) -> _First:
-    found, _ = tyro.cli(
-        _First,
-        args=[word for word in words if word not in ("-h", "--help")],
-        prog=f"{PROGRAM} {task}",
-        return_unknown_args=True,
-        add_help=False,
-    )
+    if message := unknown_choice(_First(), words):
+        wrong(PROGRAM, message)
+    with one_line(PROGRAM):
+        found, _ = tyro.cli(
+            _First,
+            args=[word for word in words if word not in ("-h", "--help")],
+            prog=f"{PROGRAM} {task}",
+            return_unknown_args=True,
+            add_help=False,
+        )
     return found
+
+
+def _check_spelling(words_of_run: Words[Any, Any], words: Sequence[str]) -> None:
+    """Leave with the nearest right word, or the recipe whose word it is, where one is wrong."""
+    option = unknown_option(words_of_run, words)
+    if option and (owners := _owners(option)):
+        wrong(PROGRAM, f"{option} is an option of {owners}, not of this run: leave it out")
+    if option:
+        hint = did_you_mean(option, options_of(words_of_run))
+        wrong(PROGRAM, f"there is no option {option}{hint or ': --help lists them all'}")
+    if message := unknown_choice(words_of_run, words):
+        wrong(PROGRAM, message)
+
+
+def _owners(option: str) -> str:
+    """Methods and tasks that have an option."""
+    methods = [
+        f"--method {name}" for name in METHODS if option in options_of(default_options(name))
+    ]
+    return ", ".join(
+        [*methods, *(task for task, kind in TASKS.items() if option in options_of(kind()))]
+    )
 
 
 def _chosen(task: Task, first: _First) -> Recipe[Any, Any]:
@@ -160,17 +188,11 @@ def _varied(recipe: Recipe[Any, Any], name: str) -> Recipe[Any, Any]:
                 f"or leave out --variant {name}"
             )
     names = known or [each for others in VARIANTS_OF.values() for each in others]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(names)}"
-    raise UserError(f"there is no variant {name!r}: {hint}")
+    hint = did_you_mean(name, names) or f": use one of {', '.join(names)}"
+    raise UserError(f"there is no variant {name!r}{hint}")
 
 
 def _launched_precision() -> Precision:
     """What `accelerate launch --mixed_precision` asked for."""
     asked = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
     return cast(Precision, asked) if asked in ("bf16", "fp16") else "fp32"
-
-
-def _wrong(message: str) -> NoReturn:
-    sys.stderr.write(f"{PROGRAM}: {message}\n")
-    sys.exit(2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from train.methods import (
+    METHODS,
     AdaptFormerOptions,
     FullOptions,
     LoRAOptions,
@@ -18,6 +20,7 @@ from train.methods import (
 from train.methods.options import LORA_PRESETS
 from train.recipes.published import RECIPES, Choice
 from train.recipes.records import TASKS, BaseNovel, FewShot, Grid, ZeroShot
+from train.recipes.spelling import first_paragraph, options_of
 from train.recipes.words import Where, read_words
 
 
@@ -171,24 +174,34 @@ def test_where_files_lie_decides_no_figure():
     [
         (["few-shoot"], "did you mean few-shot"),
         (["training"], "few-shot, base-novel, zero-shot, full-supervised, pretrain"),
-        (["few-shot", "--shotz", "2"], "--shots"),
-        (["few-shot", "--shots", "many"], "many"),
+        (["few-shot", "--shotz", "2"], "did you mean --shots?"),
+        (["few-shot", "--no-shard"], "did you mean --no-shared?"),
+        (["few-shot", "--qqqqq"], "--help"),
+        (["few-shot", "stray"], "stray"),
+        (
+            ["few-shot", "--shots", "many"],
+            "--shots: invalid literal for int() with base 10: 'many'",
+        ),
+        (["few-shot", "--lr", "fast"], "--lr: could not convert string to float: 'fast'"),
         (["few-shot", "--dataset", "nothing"], "kinetics400"),
+        (["few-shot", "--dataset", "ucf10"], "did you mean ucf101?"),
+        (["few-shot", "--dataset", "kinetics40"], "did you mean kinetics400?"),
         (["few-shot", "--method", "mst"], "did you mean msta"),
-        (["few-shot", "--as", "log"], "logs"),
-        (["few-shot", "--consistency", "every"], "temporal"),
+        (["few-shot", "--as", "log"], "use one of paper, logs; did you mean logs?"),
+        (["few-shot", "--consistency", "every"], "both, spatial, temporal, none"),
+        (["few-shot", "--consistency=spacial"], "did you mean spatial?"),
         (["few-shot", "--views", "4x2"], "1 or 3 crops"),
         (["few-shot", "--batch", "many"], "many"),
         (["few-shot", "--batch", "0"], "batch 0: at least 1"),
         (["few-shot", "--accumulate", "0"], "accumulate 0: at least 1"),
-        (["few-shot", "--betas", "0.9"], "--betas"),
+        (["few-shot", "--betas", "0.9"], "'--betas'. Expected 2 values."),
         (["few-shot", "--variant", "mid-65"], "did you mean mid-64"),
         (["few-shot", "--variant", "wide"], "mid-512"),
         (["few-shot", "--method", "full", "--variant", "mid-64"], "leave out --variant"),
-        (["few-shot", "--method", "full", "--mid", "64"], "--mid"),
+        (["few-shot", "--method", "full", "--mid", "64"], "--mid is an option of --method msta"),
         (["few-shot", "--method", "lore"], "did you mean lora"),
         (["few-shot", "--method", "adapt-former"], "did you mean adaptformer"),
-        (["few-shot", "--method", "lora", "--target-modules", "w"], "mlp"),
+        (["few-shot", "--method", "lora", "--target-modules", "q", "w"], "q, k, v, out, mlp"),
         (["few-shot", "--method", "lora", "--bottleneck", "8"], "--bottleneck"),
         (["few-shot", "--method", "lora", "--variant", "vision-qv-265"], "vision-qv-256"),
         (["few-shot", "--method", "lora", "--variant", "mid-64"], "say --method msta"),
@@ -199,13 +212,58 @@ def test_where_files_lie_decides_no_figure():
         (["pretrain", "--as", "logs"], "leave out --as logs"),
         (["pretrain", "--method", "full"], "leave out --method"),
         (["pretrain", "--variant", "mid-64"], "leave out --variant"),
-        (["zero-shot", "--shots", "2"], "--shots"),
+        (["zero-shot", "--shots", "2"], "--shots is an option of few-shot, base-novel"),
     ],
 )
-def test_wrong_words_are_told(words, told, capsys):
+def test_wrong_words_are_told_in_one_line(words, told, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     said = refused(words, capsys)
     assert told in said
-    assert "Traceback" not in said
+    assert said.startswith("train/run.py: ") and len(said.splitlines()) == 1
+
+
+def enumerated() -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """Task, method, option and choices of everything that can be one of several words."""
+    found = {}
+    for task, method in [(t, m) for t in TASKS for m in METHODS if t != "pretrain"]:
+        words = read_words([task, "--method", method])
+        for option, choices in options_of(words).items():
+            if choices:
+                found.setdefault(option, (task, method, option, choices))
+    return list(found.values())
+
+
+def test_the_closed_choices_are_these():
+    assert {option for _, _, option, _ in enumerated()} == {
+        *("--as", "--statistics", "--crop", "--flip-labels", "--prompt", "--consistency"),
+        *("--description-mean", "--reduction", "--schedule", "--precision", "--backend"),
+        *("--on-error", "--towers", "--input-norm", "--class-temporal", "--dropout-place"),
+        *("--insertion", "--target-modules"),
+    }
+
+
+@pytest.mark.parametrize(("task", "method", "option", "choices"), enumerated())
+def test_a_wrong_choice_is_told_with_the_nearest_right_one(task, method, option, choices, capsys):
+    for choice in choices:
+        near = difflib.get_close_matches(choice + "x", choices, n=1)
+        said = refused([task, "--method", method, option, choice + "x"], capsys)
+        assert f"{option} {choice}x: use one of {', '.join(choices)}" in said
+        assert not near or f"did you mean {near[0]}?" in said
+        assert len(choice) < 3 or near == [choice]
+
+
+def test_every_option_of_every_method_is_known_and_a_near_one_named(capsys):
+    for method in METHODS:
+        words = ["few-shot", "--method", method]
+        for option in options_of(read_words(words)):
+            said = refused([*words, f"{option}x"], capsys)
+            assert f"did you mean {option}?" in said or f"did you mean --no-{option[2:]}" in said
+
+
+def test_a_paragraph_of_a_box_and_of_none_is_one_line():
+    box = "╭─ Wrong ──╮\n│ it is    │\n│ wrong    │\n│ ──────── │\n│ see more │\n╰──────────╯\n"
+    assert first_paragraph(box) == "it is wrong"
+    assert first_paragraph("plain\n  words\n") == "plain words"
 
 
 @pytest.mark.parametrize("task", TASKS)
