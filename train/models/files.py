@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from manifests.errors import UserError
+from manifests.near import did_you_mean
 from train.models.archives import (
     ForeignClassError,
     Inert,
@@ -37,6 +38,7 @@ from train.models.hub import fetch, looks_like_id
 
 MODELS = Path("data/models")
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+_ALIGNMENT = 64  # bytes
 _NESTS = ("model", "module", "state_dict")
 _OTHER_SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 _DAMAGED = (
@@ -44,8 +46,9 @@ _DAMAGED = (
     SafetensorError,
     RuntimeError,
     ValueError,
-    KeyError,
+    LookupError,
     TypeError,
+    AttributeError,
     EOFError,
     zipfile.BadZipFile,
     pickle.UnpicklingError,
@@ -80,7 +83,9 @@ def find_weights(name_or_path: str, models: Path = MODELS) -> Path:
         names = ", ".join(path.name for path in others[:4])
         raise UserError(f"{place} holds {len(others)} files of weights ({names}): name one of them")
     mend = _MEND.get(
-        name_or_path, f"name a folder with {WEIGHTS}, a file, a Hub id, or {', '.join(SIZES)}"
+        name_or_path,
+        f"name a folder with {WEIGHTS}, a file, a Hub id, or {', '.join(SIZES)}"
+        f"{did_you_mean(name_or_path, SIZES)}",
     )
     raise UserError(f"no backbone weights in {place}: {mend}")
 
@@ -153,10 +158,19 @@ def _tensors(path: Path, found: Any) -> Tensors:
     if not isinstance(found, Mapping):
         raise UserError(f"{path} holds a {type(found).__name__}, no named tensors")
     return {
-        str(key): value.float().contiguous()
+        str(key): _aligned(value.float().contiguous())
         for key, value in found.items()
         if isinstance(value, torch.Tensor)
     }
+
+
+def _aligned(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor where the allocator would put it.
+
+    Products round differently over numbers that lie elsewhere, as they do in a file that is mapped
+    into memory: one backbone would give other features in every form of its file.
+    """
+    return tensor.clone() if tensor.data_ptr() % _ALIGNMENT else tensor
 
 
 def _is_nest(value: Any) -> bool:
