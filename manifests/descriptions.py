@@ -14,8 +14,9 @@ takes the mean over what is there.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -42,6 +43,14 @@ class Descriptions:
     def file_name(self) -> str:
         """Name of the file that holds them, in a folder ``descriptions``."""
         return f"{self.kind}-{self.n}.json"
+
+    def digest(self, names: Sequence[str]) -> str:
+        """Sha256 hex digest of the sentences of some classes, in the order of `names`.
+
+        It is of what is encoded: neither the source nor other classes of the file count.
+        """
+        told = json.dumps([[name, *self.of(name)] for name in names], ensure_ascii=False)
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def of(self, name: str) -> tuple[str, ...]:
         """Sentences of a class; UserError when it has none."""

@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,9 @@ class Progress:
     seconds: float  # spent training so far
     history: list[dict[str, Any]]  # evaluations so far
     substituted: int = 0  # clips shown so far in place of others that could not be read
+    backbone: str = ""  # digest of the frozen weights
+    descriptions: dict[str, str] = field(default_factory=dict)  # digests by kind
+    first_losses: list[float] = field(default_factory=list)  # that divergence is judged by
 
 
 def state_folders(out: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from manifests.errors import UserError
 from train.checkpoint import Progress
+from train.diverging import Divergence
 from train.stopping import StopSignals
 from train.tracking import Pace
 
@@ -37,12 +38,18 @@ class Follower:
     """Takes each update's figures and returns, one update later, whether to stop."""
 
     def __init__(
-        self, accelerator: Accelerator, signals: StopSignals, pace: Pace, line: tqdm[Any]
+        self,
+        accelerator: Accelerator,
+        signals: StopSignals,
+        pace: Pace,
+        line: tqdm[Any],
+        divergence: Divergence,
     ) -> None:
         self.accelerator = accelerator
         self.signals = signals
         self.pace = pace
         self.line = line
+        self.divergence = divergence
         self._pending: _Pending | None = None
 
     def follow(
@@ -70,7 +77,10 @@ class Follower:
         return stop
 
     def finish(self) -> bool:
-        """Look at the figures on their way, if any; True when the run is to stop."""
+        """Look at the figures on their way, if any; True when the run is to stop.
+
+        Raises UserError when the loss is no number, or has run away.
+        """
         pending, self._pending = self._pending, None
         if pending is None:
             return False
@@ -78,8 +88,11 @@ class Follower:
         self.pace.substituted += round(swapped * self.accelerator.num_processes)
         figures = dict(zip(pending.names, values, strict=True))
         if not all(math.isfinite(value) for value in values):
-            self._refuse(pending, figures)
+            odd = ", ".join(f"{name} {value}" for name, value in figures.items())
+            self._refuse(pending, f"is no number: {odd}", "--precision fp32")
         self._report(pending, figures)
+        if odd := self.divergence.told(figures["loss"]):
+            self._refuse(pending, odd, "--diverging 0 to go on all the same")
         return bool(wish > 0)
 
     def _report(self, pending: _Pending, figures: dict[str, float]) -> None:
@@ -101,11 +114,11 @@ class Follower:
         )
         self.line.update()
 
-    def _refuse(self, pending: _Pending, figures: dict[str, float]) -> None:
+    def _refuse(self, pending: _Pending, odd: str, other: str) -> None:
         rows = self.accelerator.gather(pending.rows).tolist()
-        where = f"epoch {pending.progress.epoch}, step {pending.progress.step}"
-        odd = ", ".join(f"{name} {value}" for name, value in figures.items())
+        progress = pending.progress
         raise UserError(
-            f"the loss is no number at update {pending.progress.update} ({where}: {odd}; rows "
-            f"{rows}): lower --lr, or --precision fp32; the last saved state is from before"
+            f"at update {progress.update} (epoch {progress.epoch}, step {progress.step}) the loss "
+            f"{odd}; rows of the batch {rows}; lower --lr, or {other}; the last saved state is "
+            "from before"
         )

@@ -6,9 +6,11 @@ what the backbone is good for shows when it is tested zero-shot on other clips.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from accelerate import Accelerator
 
@@ -29,6 +31,8 @@ class Pretraining:
     """Everything of a pre-training run that is not the loop."""
 
     backbone = "none: trained from scratch"
+    started_from = ""
+    descriptions: Final[Mapping[str, str]] = MappingProxyType({})
 
     def __init__(self, words: Words[Any, Any], accelerator: Accelerator) -> None:
         recipe, where = words.recipe, words.where

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -80,6 +80,8 @@ class Training:
     data_wait_share: float | None
     trainable_parameters: int
     parameters: int
+    descriptions: dict[str, str] = field(default_factory=dict)  # by kind, digest of the sentences
+    started_from: str = ""  # digest of the adapter that training began with
     substituted: int = 0  # clips shown in place of others that could not be read
 
 

@@ -38,6 +38,16 @@ from train.trainer import Loop, train
 from train.tuning import Tuning
 
 Work = Tuning | Pretraining
+# What a state belongs to, as a message names it.
+_IDENTITIES = {
+    "dataset": "another shard set",
+    "subset": "another training subset",
+    "plan": "another plan version",
+    "loader": "another order, frames or augmentation",
+    "backbone": "other backbone weights",
+    "spatial": "other spatial descriptions",
+    "temporal": "other temporal descriptions",
+}
 
 
 def run(words: Words[Any, Any]) -> Result:
@@ -168,6 +178,8 @@ def _start(
         dataset=data.store.identity,
         plan=PLAN_VERSION,
         loader=loader,
+        backbone=work.backbone,
+        descriptions=dict(work.descriptions),
         seconds=0.0,
         history=[],
     )
@@ -192,13 +204,14 @@ def _clear(out: Path) -> None:
 
 
 def check_same(saved: Progress, fresh: Progress, out: Path) -> None:
-    """Refuse to go on over other clips, another order or another augmentation."""
-    what = {"dataset": "shard set", "subset": "training subset", "plan": "plan version"}
-    for name, words in {**what, "loader": "order, frames or augmentation"}.items():
-        theirs, mine = (str(getattr(state, name)) for state in (saved, fresh))
+    """Refuse to go on over other clips, in another order, or with other weights or sentences."""
+    for name, words in _IDENTITIES.items():
+        theirs, mine = (
+            str({**vars(state), **state.descriptions}.get(name, "")) for state in (saved, fresh)
+        )
         if theirs != mine:
             raise UserError(
-                f"the state in {out} was saved with another {words} ({theirs[:12]}, now "
+                f"the state in {out} was saved with {words} ({theirs[:12]}, now "
                 f"{mine[:12]}): bring that back, or start anew with --overwrite"
             )
 
@@ -220,7 +233,9 @@ def _loop(
     )
     register(accelerator)
     module, optimizer = accelerator.prepare(work.module, optimizer)
-    return Loop(accelerator, module, optimizer, loader, optim, out, where.save_steps)
+    return Loop(
+        accelerator, module, optimizer, loader, optim, out, where.save_steps, where.diverging
+    )
 
 
 def _evaluation(work: Work, recipe: Recipe[Any, Any], out: Path) -> Callable[[Progress], Progress]:
@@ -282,6 +297,8 @@ def _result(
         data_wait_share=round(pace.wait_share, 4) if pace.seconds else None,
         trainable_parameters=work.trainable_parameters,
         parameters=work.parameters,
+        descriptions=dict(work.descriptions),
+        started_from=work.started_from,
     )
     return Result(
         task=recipe.task,

@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -27,10 +27,14 @@ _AT_ONCE = 256  # sentences of one pass through the frozen tower
 
 @dataclass(frozen=True)
 class Means:
-    """Mean description features `(C, E)` of the frozen text tower; None for a kind left out."""
+    """Mean description features `(C, E)` of the frozen text tower; None for a kind left out.
+
+    digests: by kind, of the sentences that they are of.
+    """
 
     spatial: torch.Tensor | None = None
     temporal: torch.Tensor | None = None
+    digests: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
 
 def prompt_ids(
@@ -64,11 +68,13 @@ def description_means(
         "temporal": ("temporal",),
         "none": (),
     }
+    told = {kind: _find(benchmark, store, kind, loss) for kind in kinds[loss.consistency]}
     found = {
-        kind: _means(backbone, tokenizer, names, _find(benchmark, store, kind, loss), loss)
-        for kind in kinds[loss.consistency]
+        kind: _means(backbone, tokenizer, names, sentences, loss)
+        for kind, sentences in told.items()
     }
-    return Means(**found)
+    digests: dict[str, str] = {kind: sentences.digest(names) for kind, sentences in told.items()}
+    return Means(found.get("spatial"), found.get("temporal"), digests=digests)
 
 
 def _find(benchmark: str, store: Path, kind: Kind, loss: Loss) -> Descriptions:

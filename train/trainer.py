@@ -7,8 +7,8 @@
 What a step means (rows, order, frames, augmentation) is decided by the loader from (seed, epoch,
 step), so a run that stopped goes on at (epoch, step) and ends with the weights of one that never
 stopped. The figures of an update are looked at one update later, when the device has them anyway:
-a loss that is no number, and a signal, are therefore acted upon one update late, on all ranks
-alike.
+a loss that is no number or runs away, and a signal, are therefore acted upon one update late, on
+all ranks alike.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import torch
 from accelerate import Accelerator
 
 from train.checkpoint import Progress, save_state
+from train.diverging import Divergence
 from train.following import Follower
 from train.recipes.records import Optim
 from train.schedule import lr_at
@@ -68,6 +69,7 @@ class Loop:
 
     model: prepared; maps (clips, labels, rows, update) to scalars, of which `loss` is trained on.
     save_steps: also save every so many updates inside an epoch; 0 saves after each epoch only.
+    diverging: see `train.diverging.Divergence`.
     """
 
     accelerator: Accelerator
@@ -77,6 +79,7 @@ class Loop:
     optim: Optim
     out: Path
     save_steps: int = 0
+    diverging: float = 0.0
 
 
 def train(
@@ -86,13 +89,14 @@ def train(
 
     evaluate is called before the first and after each epoch and returns the progress with what it
     found. Raises StoppedError, after saving, when a signal came; UserError when the loss is no
-    number.
+    number or diverges.
     """
     steps = loop.loader.steps_per_epoch
     pace = Pace(progress.seconds, progress.substituted)
     bar = progress_line(loop.optim.epochs * steps, progress.update, loop.accelerator)
     with StopSignals() as signals, bar as line:
-        follower = Follower(loop.accelerator, signals, pace, line)
+        divergence = Divergence(loop.diverging, progress.first_losses)
+        follower = Follower(loop.accelerator, signals, pace, line, divergence)
         progress = evaluate(progress)
         while progress.epoch < loop.optim.epochs:
             with signals.deferred():
@@ -180,7 +184,12 @@ def _timed(batches: Iterator[Any]) -> Iterator[tuple[Any, float]]:
 
 def _save(loop: Loop, progress: Progress, follower: Follower) -> Path:
     pace = follower.pace
-    stamped = replace(progress, seconds=pace.total, substituted=pace.substituted)
+    stamped = replace(
+        progress,
+        seconds=pace.total,
+        substituted=pace.substituted,
+        first_losses=follower.divergence.first,
+    )
     return save_state(loop.accelerator, loop.out, stamped)
 
 

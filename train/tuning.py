@@ -17,7 +17,14 @@ from accelerate import Accelerator
 from torch import nn
 
 from manifests.errors import UserError
-from train.checkpoint import AdapterInfo, check_adapter, load_adapter, save_adapter, trainable
+from train.checkpoint import (
+    AdapterInfo,
+    check_adapter,
+    digest,
+    load_adapter,
+    save_adapter,
+    trainable,
+)
 from train.data import Data, cache_of, read_data
 from train.evaluation import Evaluator, Reading
 from train.looks import check_look
@@ -53,6 +60,8 @@ class Tuning:
         means = description_means(
             backbone, tokenizer, train.classes, store.info.benchmark, store.folder, recipe.loss
         )
+        self.descriptions = dict(means.digests)
+        self.started_from = ""
         self.method: Method = build_method(recipe.method, backbone, recipe.options, recipe.seed)
         self.method.to(accelerator.device)
         if where.adapter is not None:
@@ -116,3 +125,4 @@ class Tuning:
         with torch.no_grad():
             for name, tensor in mine.items():
                 tensor.copy_(tensors[name])
+        self.started_from = digest(tensors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,18 @@ def test_round_trip():
     again = parse_descriptions(format_descriptions(descriptions), "memory")
     assert again == descriptions
     assert again.file_name == "spatial-2.json"
+
+
+def test_a_digest_is_of_the_sentences_of_the_classes_asked_for():
+    one = made(wave=("a hand", "an arm"), clap=("two hands",))
+    again = replace(made(clap=("two hands",), wave=("a hand", "an arm")), source={"by": "another"})
+    assert one.digest(["wave", "clap"]) == again.digest(["wave", "clap"])
+    assert one.digest(["wave", "clap"]) != one.digest(["clap", "wave"])
+    other = made(wave=("a hand", "an arm"), clap=("two  hands",))
+    assert one.digest(["clap"]) != other.digest(["clap"])
+    assert one.digest(["wave"]) == other.digest(["wave"])
+    parted = made(wave=("a hand",), clap=("an arm", "two hands"))
+    assert one.digest(["wave", "clap"]) != parted.digest(["wave", "clap"])
 
 
 def test_a_whole_file_has_no_fault():

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from manifests.errors import UserError
 from train.checkpoint import Progress
+from train.diverging import WINDOW, Divergence
 from train.following import Follower
 from train.stopping import StopSignals
 from train.tracking import JSONLines, Pace
@@ -31,7 +32,8 @@ class Followed:
         self.signals = StopSignals()
         self.pace = Pace()
         self.line = tqdm(disable=True)
-        self.follower = Follower(accelerator, self.signals, self.pace, self.line)
+        divergence = Divergence(factor=2.0)
+        self.follower = Follower(accelerator, self.signals, self.pace, self.line, divergence)
 
     def follow(self, update: int, **figures: float) -> bool:
         progress = replace(BEGIN, epoch=update // 10, step=update % 10, update=update)
@@ -82,12 +84,25 @@ def test_a_wish_to_stop_is_heard_one_update_later(followed):
 def test_no_number_is_refused_with_update_and_rows(followed, value, late):
     followed.follow(11, loss=1.0)
     followed.follow(12, loss=1.0, cc=value)
-    with pytest.raises(UserError, match="no number at update 12") as told:
+    with pytest.raises(UserError, match="at update 12 ") as told:
         followed.follow(13, loss=1.0) if late else followed.follower.finish()
     text = str(told.value)
-    assert "epoch 1, step 2" in text and "rows [17, 19]" in text and "\n" not in text
+    assert "epoch 1, step 2" in text and "is no number" in text and "\n" not in text
+    assert "rows of the batch [17, 19]" in text
     assert f"cc {value}" in text
     assert [line["update"] for line in followed.log] == [11]
+
+
+def test_a_loss_that_runs_away_is_refused_with_update_and_rows(followed):
+    last = 2 * WINDOW - 1
+    for update in range(last + 1):
+        followed.follow(update, loss=1.5 if update < WINDOW else 3.1)
+    with pytest.raises(UserError) as told:
+        followed.follower.finish()
+    text = str(told.value)
+    assert f"at update {last} (epoch 9, step 9) the loss diverges: 3.100" in text
+    assert f"rows of the batch [{last + 5}, {last + 7}]" in text and "\n" not in text
+    assert "--diverging 0" in text and followed.log[-1]["update"] == last
 
 
 def test_figures_of_half_precision_are_followed(followed):

@@ -12,6 +12,7 @@ from train.checkpoint import Progress
 from train.session import check_same
 
 SAVED = Progress(3, 4, 40, {"seed": 1}, "s" * 64, "d" * 64, 1, "l" * 64, 3.5, [])
+SAVED = replace(SAVED, backbone="b" * 64, descriptions={"spatial": "e" * 64, "temporal": "f" * 64})
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,9 @@ SAVED = Progress(3, 4, 40, {"seed": 1}, "s" * 64, "d" * 64, 1, "l" * 64, 3.5, []
         ("subset", "t" * 64, "another training subset (ssssssssssss, now tttttttttttt)"),
         ("dataset", "t" * 64, "another shard set"),
         ("plan", 2, "another plan version (1, now 2)"),
+        ("backbone", "t" * 64, "other backbone weights (bbbbbbbbbbbb, now tttttttttttt)"),
+        ("descriptions", {"spatial": "t" * 64}, "other spatial descriptions (eeeeeeeeeeee, now"),
+        ("descriptions", {"spatial": "e" * 64, "temporal": "u"}, "other temporal descriptions"),
         ("loader", "t" * 64, "another order, frames or augmentation"),
     ],
 )

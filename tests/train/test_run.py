@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from manifests.classes import load_classes
+from manifests.descriptions import find_descriptions
 from tests.train.launching import adapter, launch, log, result
+from train.checkpoint import digest
 
 SHORT = ("few-shot", "--dataset", "toy", "--shots", "2", "--epochs", "3", "--batch", "24")
 
@@ -23,7 +26,7 @@ def done(world, tmp_path_factory):
     return out, text
 
 
-def test_a_run_writes_its_figures_and_what_they_rest_on(done):
+def test_a_run_writes_its_figures_and_what_they_rest_on(done, world):
     out, text = done
     found = result(out)
     last = found["selections"][0]
@@ -39,6 +42,9 @@ def test_a_run_writes_its_figures_and_what_they_rest_on(done):
     assert 100 * sum(row["correct"] for row in test["per_class"]) / 48 == pytest.approx(
         test["top1"]
     )
+    own = [find_descriptions("toy", world.shards, kind, 2) for kind in ("spatial", "temporal")]
+    names = load_classes("toy").names
+    assert found["training"]["descriptions"] == {one.kind: one.digest(names) for one in own if one}
     assert found["recipe"]["optim"]["epochs"] == 3 and found["versions"]["torch"]
     best = max(
         (item for item in found["selections"] if item["rule"] == "best-on-test"),
@@ -60,6 +66,8 @@ def test_the_written_adapter_is_the_tested_one(done, world, tmp_path):
     words += ["--adapter", str(out / "adapter-last.safetensors"), "--out", str(tmp_path / "again")]
     code, _, errors = launch(words)
     assert code == 0, errors
+    started = result(tmp_path / "again")["training"]["started_from"]
+    assert started == digest(adapter(out)) and not result(out)["training"]["started_from"]
     mine = result(tmp_path / "again")["selections"][0]["tests"][0]
     theirs = result(out)["selections"][0]["tests"][0]
     assert mine["per_class"] == theirs["per_class"] and mine["top5"] == theirs["top5"]
@@ -130,5 +138,5 @@ def test_a_wrong_word_is_told_in_one_line_and_leaves_nothing(world, tmp_path, wo
 def test_a_loss_that_is_no_number_stops_with_step_and_rows(world, tmp_path):
     words = [*SHORT, *places(world), "--lr", "1e30", "--warmup-epochs", "0"]
     code, _, errors = launch([*words, "--out", str(tmp_path / "nan")])
-    assert code == 1 and "no number" in errors and "rows [" in errors
+    assert code == 1 and "is no number" in errors and "rows of the batch [" in errors
     assert "Traceback" not in errors

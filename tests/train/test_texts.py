@@ -122,6 +122,8 @@ def test_both_kinds_have_means_of_their_own(backbone, tmp_path):
     put(tmp_path, "spatial", RAGGED)
     put(tmp_path, "temporal", dict.fromkeys(NAMES, ("another",)))
     found = description_means(backbone, TOKENIZER, NAMES, "custom", tmp_path, Loss("both"))
+    told = Descriptions("custom", "spatial", 2, RAGGED, {}).digest(NAMES)
+    assert found.digests.keys() == {"spatial", "temporal"} and found.digests["spatial"] == told
     assert found.spatial is not None and found.temporal is not None
     assert not torch.allclose(found.spatial, found.temporal)
     torch.testing.assert_close(found.temporal[0], found.temporal[2])

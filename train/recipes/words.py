@@ -64,6 +64,9 @@ class Where:
     on_error: Literal["raise", "substitute"] = "raise"
     """A clip whose frames cannot be used: an error, or in training another clip of the subset and
     in tests a video that is not evaluated; both are counted in the result."""
+    diverging: float = 2.0
+    """Stop when the mean loss of 50 updates is more than so many times that of the first 50 (or
+    1, if that was less); 0 goes on whatever the loss."""
     tensorboard: bool = False
     """Log to TensorBoard as well as to log.jsonl."""
     check_economies: bool = False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from manifests.errors import UserError
 from train.report.columns import Column, columns_of, editions
-from train.report.labels import ablation_lines, departures, row_name
+from train.report.labels import ablation_lines, departures, foundations, row_name
 from train.results import Result, Rule, Selection, load_result
 
 RULES: tuple[Rule, ...] = ("last", "best-on-validation", "best-on-test")
@@ -72,21 +72,29 @@ def find_results(places: Sequence[Path]) -> list[tuple[Path, Result]]:
 def entries_of(found: Sequence[tuple[Path, Result]]) -> list[Entry]:
     """Entries of the runs that were tested; pre-training is not."""
     tested = [(path, result) for path, result in found if result.task != "pretrain"]
-    numbers = editions([result for _, result in tested])
+    results = [result for _, result in tested]
     entries = [
-        _entry(path, result, selection, edition)
-        for (path, result), edition in zip(tested, numbers, strict=True)
+        _entry(path, result, selection, edition, sources)
+        for (path, result), edition, sources in zip(
+            tested, editions(results), foundations(results), strict=True
+        )
         for selection in result.selections
         if selection.tests
     ]
     return _seeds_once(entries)
 
 
-def _entry(path: Path, result: Result, selection: Selection, edition: int) -> Entry:
+def _entry(
+    path: Path, result: Result, selection: Selection, edition: int, sources: tuple[str, ...]
+) -> Entry:
     rule = selection.rule
     recipe = result.recipe
     odd, count = departures(recipe, rule), result.training.substituted
-    training = (*odd.training, *([f"{count} clips in place of unreadable ones"] if count else []))
+    training = (
+        *odd.training,
+        *sources,
+        *([f"{count} clips in place of unreadable ones"] if count else []),
+    )
     name = row_name(recipe)
     row = Row(result.task, name, training, result.backbone, rule, odd.selecting)
     columns = [replace(c, edition=edition) for c in columns_of(result, selection.tests)]
@@ -95,7 +103,7 @@ def _entry(path: Path, result: Result, selection: Selection, edition: int) -> En
         result.seed,
         tuple((column, _metrics(column, selection)) for column in columns),
         result.training.trainable_parameters,
-        () if count else tuple(ablation_lines(recipe).items()),
+        () if count or sources else tuple(ablation_lines(recipe).items()),
         path,
     )
 

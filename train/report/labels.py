@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,8 +11,9 @@ from manifests.errors import UserError
 from train.recipes.ablations import TABLES
 from train.recipes.records import Task, differences
 from train.recipes.rows import ROWS
-from train.results import Rule
+from train.results import Result, Rule
 
+_SHORT = 8  # hexadecimal digits of a digest that people see
 Plain = Mapping[str, Any]
 # Fields that make no other row: the seed is averaged over, what a test shows is a column, and the
 # rest changes no figure.
@@ -65,6 +67,31 @@ def departures(recipe: Plain, rule: Rule) -> Departures:
         odd, name = logged, ("as the logs",)
     selecting = tuple(text for text in odd if text.startswith(SELECTING))
     return Departures((*name, *(text for text in odd if text not in selecting)), selecting)
+
+
+def foundations(results: Sequence[Result]) -> list[tuple[str, ...]]:
+    """What each training rested on besides its recipe, where that tells runs apart.
+
+    The adapter that it began with, and the descriptions, where runs that are held to as many of the
+    same benchmark have several.
+    """
+    told: dict[tuple[object, ...], set[str]] = defaultdict(set)
+    for result in results:
+        for kind, digest in result.training.descriptions.items():
+            told[_sentences(result, kind)].add(digest)
+    found = []
+    for result in results:
+        began = result.training.started_from
+        odd = [f"from adapter {began[:_SHORT]}"] if began and result.training.updates else []
+        for kind, digest in result.training.descriptions.items():
+            if len(told[_sentences(result, kind)]) > 1:
+                odd.append(f"{kind} descriptions {digest[:_SHORT]}")
+        found.append(tuple(odd))
+    return found
+
+
+def _sentences(result: Result, kind: str) -> tuple[object, ...]:
+    return result.task, result.benchmark, kind, result.recipe["loss"]["n_descriptions"]
 
 
 def ablation_lines(recipe: Plain) -> dict[str, str]:

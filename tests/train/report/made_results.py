@@ -49,13 +49,14 @@ def made(words: str, tests: Sequence[Evaluation], **changes: Any) -> Result:
     """The result of the run that `words` ask for, with these tests of the last weights.
 
     changes: fields of `Result`; `best`: tests under best-on-test too; `trainable`: parameters;
-    `drawn`: hash of the training subset.
+    `drawn`: hash of the training subset; `descriptions`, `started_from`: digests.
     """
     recipe = read_words(words.split()).recipe
     trained = recipe.optim.epochs > 0
     count = changes.pop("trainable", 1_000_000)
     pace, best = changes.pop("pace", 16.0), changes.pop("best", tests)
     drawn = changes.pop("drawn", f"drawn-{recipe.seed}")
+    held = changes.pop("descriptions", {}), changes.pop("started_from", "")
     selections = [_selection("last", recipe.task, tests)]
     if trained:
         selections.append(_selection("best-on-test", recipe.task, best))
@@ -70,6 +71,8 @@ def made(words: str, tests: Sequence[Evaluation], **changes: Any) -> Result:
         data_wait_share=0.05 if trained else None,
         trainable_parameters=count if trained else 0,
         parameters=149_603_841,
+        descriptions=held[0],
+        started_from=held[1],
     )
     result = Result(
         task=recipe.task,

@@ -17,6 +17,8 @@ from train.report.compose import compose
 from train.report.pages import comma_separated, markdown, page
 from train.report.tables import Table, Value
 
+HELD = {"spatial": "c" * 64}
+
 
 def report_of(tmp_path, *results):
     return compose(written(tmp_path, *results))
@@ -197,6 +199,25 @@ def test_other_backbone_weights_are_another_row(tmp_path):
     ]
     names = {row[0] for row in table(report_of(tmp_path, *runs), "few-shot").rows}
     assert names == {f"+ MSTA + L_cc · backbone {digest * 8}" for digest in "cd"}
+
+
+def test_other_descriptions_and_another_start_are_other_rows(tmp_path):
+    words = "few-shot --dataset hmdb51 --seed"
+    runs = [
+        made(f"{words} {seed}", [scored("test", 60.0)], descriptions={"spatial": digest * 64})
+        for seed, digest in ((1, "c"), (2, "d"))
+    ]
+    runs.append(
+        made(f"{words} 3", [scored("test", 60.0)], descriptions=HELD, started_from="e" * 64)
+    )
+    names = {row[0] for row in table(report_of(tmp_path, *runs), "few-shot").rows}
+    assert names == {
+        "+ MSTA + L_cc · spatial descriptions cccccccc",
+        "+ MSTA + L_cc · spatial descriptions dddddddd",
+        "+ MSTA + L_cc · from adapter eeeeeeee · spatial descriptions cccccccc",
+    }
+    alone = {row[0] for row in table(report_of(tmp_path / "one", runs[0]), "few-shot").rows}
+    assert alone == {"+ MSTA + L_cc"}
 
 
 def test_an_untrained_model_stands_beside_any_number_of_shots(tmp_path):
