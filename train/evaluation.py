@@ -6,9 +6,11 @@ the loaders stay open, so that testing every few epochs costs no start.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +18,8 @@ from accelerate import Accelerator
 
 from loaders import ClipLoader, TestViews
 from loaders.faults import OnError
+from shards.atomic import atomic_write
+from train.confusion import picture
 from train.data import Target
 from train.evaluate import TOP, LeftOut, check_complete, predict, videos_per_step
 from train.looks import clips_dtype
@@ -23,7 +27,7 @@ from train.methods import Method
 from train.metrics import confusion, per_class
 from train.models.tokenizer import Tokenizer
 from train.recipes.records import Recipe
-from train.results import Evaluation
+from train.results import Evaluation, Rule
 from train.texts import prompt_ids
 
 
@@ -56,6 +60,7 @@ class Evaluator:
     ) -> None:
         self.recipe = recipe
         self.accelerator = accelerator
+        self._pictures: dict[str, str] = {}
         self._tests = tuple(self._prepare(target, tokenizer, reading) for target in targets)
 
     def evaluate(self, method: Method, epoch: int) -> tuple[Evaluation, ...]:
@@ -65,6 +70,12 @@ class Evaluator:
         found = tuple(self._evaluate(test, method, epoch) for test in self._tests)
         method.train(was_training)
         return found
+
+    def draw(self, folder: Path, rule: Rule) -> None:
+        """Write the confusion pictures of the last evaluation for a rule that has chosen it."""
+        for target, drawn in self._pictures.items():
+            plain = re.sub(r"[^a-z0-9]+", "-", target.lower())
+            atomic_write(folder / f"confusion-{rule}-{plain}.svg", drawn.encode())
 
     def close(self) -> None:
         """End the loaders' threads."""
@@ -118,7 +129,8 @@ class Evaluator:
         missing = self.accelerator.reduce(missing, reduction="sum")
         check_complete(found, test.loader.rows, target.name, int(missing))
         names = target.subset.classes
-        return Evaluation(
+        matrix = confusion(found.ranked, found.labels, len(names))
+        evaluated = Evaluation(
             target=target.name,
             benchmark=target.store.info.benchmark,
             dataset=target.store.identity,
@@ -134,5 +146,7 @@ class Evaluator:
             published_drop=self.recipe.testing.published_drop,
             displacement=test.loader.displacement,
             seconds=round(time.perf_counter() - began, 3),
-            per_class=per_class(confusion(found.ranked, found.labels, len(names)), names),
+            per_class=per_class(matrix, names),
         )
+        self._pictures[target.name] = picture(matrix, names, evaluated.line)
+        return evaluated

@@ -77,6 +77,9 @@ class Pretraining:
             save_backbone(self._model, self._folder)
         return str(self._folder)
 
+    def draw(self, folder: Path, rule: Rule) -> None:
+        """Nothing was tested."""
+
     def close(self) -> None:
         """Nothing reads in the background."""
 

@@ -6,6 +6,7 @@
           log.jsonl                  one line an update
           state/                     what --resume goes on from
           adapter-<rule>.safetensors
+          confusion-<rule>-<test>.svg
           result.json                written last
 """
 
@@ -199,7 +200,12 @@ def _start(
 def _clear(out: Path) -> None:
     """Remove what an earlier run left there; files of others stay."""
     shutil.rmtree(out / "state", ignore_errors=True)
-    for old in (out / "result.json", out / "log.jsonl", *out.glob("adapter-*.safetensors")):
+    for old in (
+        out / "result.json",
+        out / "log.jsonl",
+        *out.glob("adapter-*.safetensors"),
+        *out.glob("confusion-*.svg"),
+    ):
         old.unlink(missing_ok=True)
 
 
@@ -252,6 +258,9 @@ def _evaluation(work: Work, recipe: Recipe[Any, Any], out: Path) -> Callable[[Pr
         history = [*progress.history, *(asdict(test) for test in tests)]
         for rule in newly_best(history, epoch) if epochs else ():
             work.save(out, rule, epoch)
+            work.draw(out, rule)
+        if epoch == epochs:
+            work.draw(out, "last")
         return replace(progress, history=history)
 
     return evaluate

@@ -97,6 +97,11 @@ class Tuning:
             save_adapter(folder / name, tensors, self._info(epoch, rule))
         return name
 
+    def draw(self, folder: Path, rule: Rule) -> None:
+        """Write the confusion pictures of the last test, which `rule` has chosen."""
+        if self.accelerator.is_main_process:
+            self._evaluator.draw(folder, rule)
+
     def close(self) -> None:
         """End what reads in the background."""
         self._evaluator.close()

@@ -53,6 +53,19 @@ def test_a_run_writes_its_figures_and_what_they_rest_on(done, world):
     assert best["tests"][0]["top1"] >= test["top1"]
 
 
+def test_every_selection_has_its_confusion_pictures(done):
+    out, _ = done
+    names = {path.name for path in out.glob("confusion-*.svg")}
+    rules = ("last", "best-on-test", "best-on-validation")
+    assert names == {f"confusion-{r}-{t}.svg" for r in rules for t in ("test", "validation")}
+    for selection in result(out)["selections"]:
+        drawn = (out / f"confusion-{selection['rule']}-test.svg").read_text()
+        test = selection["tests"][0]
+        assert f"top-1 {test['top1']:.2f}" in drawn
+        for row in test["per_class"]:
+            assert f">{row['name']}  {row['correct']}/{row['videos']}<" in drawn
+
+
 def test_both_parts_of_the_loss_are_logged(done):
     lines = log(done[0])
     assert lines[0]["lr"] == 0.0
