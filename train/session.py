@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import is_tensorboard_available
 
 from loaders import PLAN_VERSION, ClipLoader, TrainViews
 from loaders.clips import choose
@@ -113,6 +114,11 @@ def _accelerator(recipe: Recipe[Any, Any], where: Where, out: Path) -> Accelerat
     precision = "no" if recipe.optim.precision == "fp32" else recipe.optim.precision
     trackers: list[Any] = [JSONLines(out / "log.jsonl")]
     if where.tensorboard:
+        if not is_tensorboard_available():  # Accelerate would go on without a word
+            raise UserError(
+                "--tensorboard needs a package that is not installed: run "
+                "`pip install -e '.[tensorboard]'`, or leave it out: log.jsonl has the same figures"
+            )
         trackers.append("tensorboard")
     return Accelerator(mixed_precision=precision, log_with=trackers, project_dir=str(out))
 

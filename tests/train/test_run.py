@@ -99,6 +99,19 @@ def test_a_folder_that_holds_a_run_is_refused_and_a_finished_run_is_told_again(d
     assert code == 1 and "optim.lr" in errors
 
 
+def test_tensorboard_has_the_figures_of_the_log(world, tmp_path):
+    accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    out = tmp_path / "followed"
+    words = [*SHORT[:5], "--batch", "24", "--epochs", "1", *places(world), "--tensorboard"]
+    code, _, errors = launch([*words, "--out", str(out)])
+    assert code == 0, errors
+    events = accumulators.EventAccumulator(str(out / "run")).Reload()
+    for name in ("loss", "ce", "cc", "lr", "clips_per_second", "data_wait"):
+        seen = [(event.step, event.value) for event in events.Scalars(name)]
+        assert seen == [(line["update"], pytest.approx(line[name])) for line in log(out)]
+    assert len(log(out)) == 2
+
+
 def test_zero_shot_trains_nothing(world, tmp_path):
     words = ["few-shot", "--dataset", "toy", "--method", "zero-shot", *places(world)]
     code, text, errors = launch([*words, "--shots", "2", "--out", str(tmp_path / "zero")])

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
+from manifests.errors import UserError
+from train import session
 from train.recipes.rows import ROWS
 from train.recipes.words import read_words
 from train.session import default_out
+
+
+def test_a_tracker_that_is_not_installed_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(session, "is_tensorboard_available", lambda: False)
+    words = read_words(["few-shot", "--tensorboard", "--out", str(tmp_path / "out")])
+    with pytest.raises(UserError, match=r"pip install -e '\.\[tensorboard\]'"):
+        session.run(words)
+    assert not (tmp_path / "out").exists()
 
 
 def test_every_row_has_a_folder_of_its_own():
