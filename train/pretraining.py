@@ -23,7 +23,7 @@ from train.models.config import SIZES, ViCLIPConfig
 from train.models.tokenizer import Tokenizer
 from train.models.weights import save_backbone
 from train.recipes.words import Words
-from train.results import Evaluation, Rule
+from train.results import Evaluation, Rule, Throughput
 from train.texts import prompt_ids
 
 
@@ -76,6 +76,10 @@ class Pretraining:
         if self.accelerator.is_main_process:
             save_backbone(self._model, self._folder)
         return str(self._folder)
+
+    def throughput(self) -> Throughput:
+        """Nothing is tested."""
+        raise UserError("--throughput is of tests, and pretrain has none: leave it out")
 
     def draw(self, folder: Path, rule: Rule) -> None:
         """Nothing was tested."""

@@ -86,6 +86,14 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Throughput:
+    """What one process tests a second, clips in memory, at the largest batch that fits."""
+
+    batch: int
+    videos_per_second: float
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything a run found."""
 
@@ -100,6 +108,7 @@ class Result:
     selections: tuple[Selection, ...]
     versions: dict[str, str]
     machine: dict[str, Any]
+    throughput: Throughput | None = None  # where --throughput was said
 
 
 def summarise(task: str, tests: Sequence[Evaluation]) -> dict[str, float]:
@@ -146,6 +155,8 @@ def load_result(path: Path) -> Result:
         if record.pop("format") != FORMAT:
             raise ValueError("another format")
         record["training"] = Training(**record["training"])
+        measured = record.pop("throughput", None)
+        record["throughput"] = measured and Throughput(**measured)
         record["selections"] = tuple(_selection(item) for item in record["selections"])
         return Result(**record)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

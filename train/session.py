@@ -284,6 +284,8 @@ def _finish(
     last = work.save(out, "last", progress.epoch) if recipe.optim.epochs else None
     chosen = selections(recipe.task, progress, last)
     result = _result(work, recipe, where, progress, pace, chosen, accelerator)
+    if where.throughput:
+        result = replace(result, throughput=work.throughput())
     if accelerator.is_main_process:
         save_result(out / "result.json", result)
     accelerator.wait_for_everyone()

@@ -32,8 +32,9 @@ from train.methods import Method, build_method
 from train.models.weights import load_backbone
 from train.objective import Objective
 from train.recipes.words import Words
-from train.results import Evaluation, Rule, versions
+from train.results import Evaluation, Rule, Throughput, versions
 from train.texts import description_means, prompt_ids
+from train.throughput import measure
 
 
 class Tuning:
@@ -67,9 +68,8 @@ class Tuning:
         if where.adapter is not None:
             self._start_from(*load_adapter(where.adapter), where.adapter)
         prompts = prompt_ids(train.classes, store.classes, recipe.text, tokenizer)
-        self.module: nn.Module = Objective(
-            self.method, prompts.to(accelerator.device), means, recipe.loss, recipe.seed
-        )
+        self._ids = prompts.to(accelerator.device)
+        self.module: nn.Module = Objective(self.method, self._ids, means, recipe.loss, recipe.seed)
         self._evaluator = Evaluator(
             recipe,
             self.data.targets,
@@ -96,6 +96,13 @@ class Tuning:
         if self.accelerator.is_main_process:
             save_adapter(folder / name, tensors, self._info(epoch, rule))
         return name
+
+    def throughput(self) -> Throughput:
+        """Videos a second among the training classes, as the method is now."""
+        recipe = self.recipe
+        return measure(
+            self.method, self._ids, recipe.look, recipe.optim.precision, self.accelerator
+        )
 
     def draw(self, folder: Path, rule: Rule) -> None:
         """Write the confusion pictures of the last test, which `rule` has chosen."""

@@ -114,9 +114,12 @@ def test_tensorboard_has_the_figures_of_the_log(world, tmp_path):
 
 def test_zero_shot_trains_nothing(world, tmp_path):
     words = ["few-shot", "--dataset", "toy", "--method", "zero-shot", *places(world)]
-    code, text, errors = launch([*words, "--shots", "2", "--out", str(tmp_path / "zero")])
+    words += ["--throughput", "--shots", "2", "--out", str(tmp_path / "zero")]
+    code, text, errors = launch(words)
     assert code == 0, errors
     assert "evaluated 48 of 48" in text
+    measured = result(tmp_path / "zero")["throughput"]
+    assert measured["batch"] >= 1 and measured["videos_per_second"] > 0
     assert result(tmp_path / "zero")["selections"][0]["adapter"] is None
 
 

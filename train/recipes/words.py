@@ -71,6 +71,8 @@ class Where:
     """Log to TensorBoard as well as to log.jsonl."""
     check_economies: bool = False
     """Train nothing: run one step with and without each economy, and compare."""
+    throughput: bool = False
+    """Measure videos a second at the largest batch that fits, after the tests (Table 8)."""
     json: bool = False
     """Print the result as JSON."""
 
