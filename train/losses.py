@@ -31,19 +31,16 @@ def consistency(
     text: torch.Tensor,
     spatial: torch.Tensor | None,
     temporal: torch.Tensor | None,
-    reduction: Literal["mean", "sum", "none"] = "mean",
+    reduction: Literal["mean", "sum"] = "mean",
 ) -> torch.Tensor:
     """Distance of class texts from the means of their descriptions, all `(C, E)` (eq. 14).
 
-    Per class 1 - cosine for each kind of description that is given; a scalar by `reduction`, or
-    `(C,)` with "none".
+    Per class 1 - cosine for each kind of description that is given; a scalar by `reduction`.
     """
     given = [means for means in (spatial, temporal) if means is not None]
     per_class = torch.zeros(len(text), device=text.device)
     for means in given:
         per_class = per_class + 1 - F.cosine_similarity(text.float(), means.float(), dim=-1)
-    if reduction == "none":
-        return per_class
     return per_class.mean() if reduction == "mean" else per_class.sum()
 
 

@@ -29,23 +29,6 @@ def rate_at(
     return low + 0.5 * (lr - low) * (1 + math.cos(math.pi * step / (epochs * steps_per_epoch)))
 
 
-def lr_at(
-    update: int,
-    lr: float,
-    epochs: int,
-    warmup_epochs: float,
-    steps_per_epoch: int,
-    accumulation: int = 1,
-) -> float:
-    """Rate of update number `update`, from 0.
-
-    accumulation: batches of the loader per update, where they count as steps of their own. The
-    scheduler is then advanced at updates only, with the step of the last batch in them; batches
-    left over at the end of an epoch go into the next one's first update.
-    """
-    if update == 0:
-        return rate_at(0, lr, epochs, warmup_epochs, steps_per_epoch)
-    per_epoch = steps_per_epoch // accumulation
-    epoch, done = divmod(update - 1, per_epoch)
-    step = epoch * steps_per_epoch + (done + 1) * accumulation - 1
-    return rate_at(step, lr, epochs, warmup_epochs, steps_per_epoch)
+def lr_at(update: int, lr: float, epochs: int, warmup_epochs: float, steps_per_epoch: int) -> float:
+    """Rate of update number `update`, from 0."""
+    return rate_at(max(update - 1, 0), lr, epochs, warmup_epochs, steps_per_epoch)

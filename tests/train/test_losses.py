@@ -40,18 +40,18 @@ def test_consistency_is_eq_14(seed: int) -> None:
     per_class = [
         2 - cosine(w, s) - cosine(w, t) for w, s, t in zip(text, spatial, temporal, strict=True)
     ]
-    found = consistency(text, spatial, temporal, "none")
-    assert found.tolist() == pytest.approx(per_class, abs=1e-5)
-    assert all(0 <= value <= 4 for value in found.tolist())
-    assert consistency(text, spatial, temporal).item() == pytest.approx(
-        sum(per_class) / 6, abs=1e-5
-    )
+    for c, wanted in enumerate(per_class):
+        one = (part[c : c + 1] for part in (text, spatial, temporal))
+        assert consistency(*one).item() == pytest.approx(wanted, abs=1e-5)
+        assert 0 <= wanted <= 4
+    found = consistency(text, spatial, temporal)
+    assert found.item() == pytest.approx(sum(per_class) / 6, abs=1e-5)
     assert consistency(text, spatial, temporal, "sum").item() == pytest.approx(
         sum(per_class), abs=1e-4
     )
-    alone = consistency(text, spatial, None, "none") + consistency(text, None, temporal, "none")
+    alone = consistency(text, spatial, None) + consistency(text, None, temporal)
     torch.testing.assert_close(alone, found)
-    torch.testing.assert_close(consistency(7 * text, 2 * spatial, temporal, "none"), found)
+    torch.testing.assert_close(consistency(7 * text, 2 * spatial, temporal), found)
 
 
 def test_consistency_without_descriptions_is_nothing() -> None:

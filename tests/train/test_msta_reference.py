@@ -115,7 +115,12 @@ def losses(derived: Reference, method: Method) -> dict[str, torch.Tensor]:
     return {
         "loss_ce": entropy,
         "loss_cc": held,
-        "loss_cc_per_class": consistency(text, spatial, temporal, "none"),
+        "loss_cc_per_class": torch.stack(
+            [
+                consistency(text[c : c + 1], spatial[c : c + 1], temporal[c : c + 1])
+                for c in range(len(text))
+            ]
+        ),
         "loss_cc_raw_mean": consistency(text, raw[0], raw[1]),
         "loss_total": entropy + derived.config["alpha"] * held,
     }
