@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from manifests.errors import UserError
-from train.models.config import ViCLIPConfig
+from train.models.config import BackboneConfig
 from train.recipes.records import Precision, Views
 
 _DTYPES: dict[Precision, torch.dtype] = {
@@ -20,7 +20,7 @@ def clips_dtype(precision: Precision) -> torch.dtype:
     return _DTYPES[precision]
 
 
-def check_look(look: Views, config: ViCLIPConfig) -> None:
+def check_look(look: Views, config: BackboneConfig) -> None:
     """UserError when the backbone was made for pictures of another size."""
     wanted = config.vision.resolution
     if look.size != wanted:

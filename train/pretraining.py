@@ -19,7 +19,7 @@ from train.captions import CaptionObjective
 from train.data import Data, cache_of, read_data
 from train.looks import check_look
 from train.models.build import build_backbone
-from train.models.config import SIZES, ViCLIPConfig
+from train.models.config import SIZES, BackboneConfig
 from train.models.tokenizer import Tokenizer
 from train.models.weights import save_backbone
 from train.recipes.words import Words
@@ -88,7 +88,7 @@ class Pretraining:
         """Nothing reads in the background."""
 
 
-def pretrained_size(name: str) -> ViCLIPConfig:
+def pretrained_size(name: str) -> BackboneConfig:
     """The sizes a backbone of this name is made with; UserError when it names none."""
     if name not in SIZES:
         raise UserError(f"there is no backbone size {name!r}: use one of {', '.join(SIZES)}")

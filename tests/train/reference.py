@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from train.models.config import TextConfig, ViCLIPConfig, VisionConfig
+from train.models.config import BackboneConfig, TextConfig, VisionConfig
 from train.models.viclip import ViCLIP
 
 TOWERS = ("vision_encoder.", "text_encoder.", "temp")
@@ -49,9 +49,9 @@ class Reference:
         model.load_state_dict({k: v for k, v in weights.items() if k.startswith(TOWERS)})
         return model
 
-    def sizes(self) -> ViCLIPConfig:
+    def sizes(self) -> BackboneConfig:
         c = self.config
-        return ViCLIPConfig(
+        return BackboneConfig(
             VisionConfig(c["vw"], c["vl"], c["vh"], c["patch"], c["res"], c["T"]),
             TextConfig(c["tw"], c["tl"], c["th"], c["ctx"], c["vocab"]),
             c["embed"],

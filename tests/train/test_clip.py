@@ -21,27 +21,27 @@ from train.methods.adapter import TowerAdapter
 from train.methods.dropout import keyed
 from train.models.build import build_backbone
 from train.models.clip import CLIP, FrameTower
-from train.models.config import SIZES, TextConfig, ViCLIPConfig, VisionConfig
+from train.models.config import SIZES, BackboneConfig, TextConfig, VisionConfig
 from train.models.forms import Tensors, renamed
 from train.models.text import TextPrefix
 from train.models.transformer import Block, Step, plain_step
 
-TINY = ViCLIPConfig(
+TINY = BackboneConfig(
     VisionConfig(48, 3, 2, 16, 32, frames=3, joint=False), TextConfig(24, 3, 2, 12, 600), 20
 )
 OPTIONS = MSTAOptions(mid=16, blocks=(2, 3), scale=0.5)
 
 
-def sizes(c: dict[str, Any], frames: int) -> ViCLIPConfig:
+def sizes(c: dict[str, Any], frames: int) -> BackboneConfig:
     """Vision heads have 64 channels; text heads are as the file says."""
-    return ViCLIPConfig(
+    return BackboneConfig(
         VisionConfig(c["vw"], c["vl"], c["vw"] // 64, c["patch"], c["res"], frames, joint=False),
         TextConfig(c["tw"], c["tl"], c["th"], c["ctx"], c["vocab"]),
         c["embed"],
     )
 
 
-def clip(config: ViCLIPConfig, weights: Tensors) -> CLIP:
+def clip(config: BackboneConfig, weights: Tensors) -> CLIP:
     model = CLIP(config)
     model.load_state_dict(renamed(weights, "openai", ""))
     return model
@@ -116,7 +116,7 @@ def test_as_vifi_clip_scores_a_video(oracles: Path) -> None:
     tensors = load_file(oracles / "methods/vificlip_full.safetensors")
     c, near = facts["config"], facts["tolerance"]
     weights = {key[2:]: value for key, value in tensors.items() if key.startswith("w.")}
-    config = ViCLIPConfig(
+    config = BackboneConfig(
         VisionConfig(
             c["vision_width"], c["vision_layers"], c["vision_heads"], c["patch"], c["image"],
             c["T"], joint=False,

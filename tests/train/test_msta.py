@@ -15,15 +15,15 @@ from train.methods import Method, MSTAOptions, build_method, default_options
 from train.methods.adapter import TemporalUp
 from train.methods.dropout import keyed
 from train.methods.msta import MSTA
-from train.models.config import SIZES, TextConfig, ViCLIPConfig, VisionConfig
+from train.models.config import SIZES, BackboneConfig, TextConfig, VisionConfig
 from train.models.transformer import Block
 from train.models.viclip import ViCLIP
 
-TINY = ViCLIPConfig(VisionConfig(48, 3, 2, 16, 32, 4), TextConfig(24, 3, 2, 12, 600), 20)
+TINY = BackboneConfig(VisionConfig(48, 3, 2, 16, 32, 4), TextConfig(24, 3, 2, 12, 600), 20)
 OPTIONS = MSTAOptions(mid=16, blocks=(2, 3), scale=0.5)
 
 
-def tiny(options: MSTAOptions = OPTIONS, seed: int = 3, sizes: ViCLIPConfig = TINY) -> Method:
+def tiny(options: MSTAOptions = OPTIONS, seed: int = 3, sizes: BackboneConfig = TINY) -> Method:
     return build_method("msta", ViCLIP(sizes, seed=1), options, seed)
 
 

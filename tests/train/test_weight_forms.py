@@ -21,7 +21,7 @@ from torch import nn
 from manifests.errors import UserError
 from train.models import hub
 from train.models.clip import CLIP
-from train.models.config import TextConfig, ViCLIPConfig, VisionConfig
+from train.models.config import BackboneConfig, TextConfig, VisionConfig
 from train.models.convert import Convert, convert
 from train.models.files import find_weights, read_weights
 from train.models.forms import Tensors
@@ -31,7 +31,7 @@ from train.models.weights import TEXT_PLACES, TIME, load_backbone, load_weights
 
 # Heads of 64 channels, as in every released model; more blocks in one tower than in the other.
 VISION = VisionConfig(64, 3, 1, 8, 24, 8, joint=False)
-TINY = ViCLIPConfig(VISION, TextConfig(64, 2, 1, 77, 700), 20)
+TINY = BackboneConfig(VISION, TextConfig(64, 2, 1, 77, 700), 20)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def easydict() -> Iterator[type]:
 
 @pytest.fixture(scope="module")
 def viclip() -> Tensors:
-    sizes = ViCLIPConfig(VisionConfig(64, 3, 1, 8, 24, 8), TextConfig(64, 2, 1, 32, 700), 20)
+    sizes = BackboneConfig(VisionConfig(64, 3, 1, 8, 24, 8), TextConfig(64, 2, 1, 32, 700), 20)
     return {key: value.clone() for key, value in ViCLIP(sizes, seed=4).state_dict().items()}
 
 

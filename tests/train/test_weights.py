@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import save_file
 
 from manifests.errors import UserError
-from train.models.config import SIZES, TextConfig, ViCLIPConfig, VisionConfig
+from train.models.config import SIZES, BackboneConfig, TextConfig, VisionConfig
 from train.models.resize import temporal_embedding
 from train.models.viclip import ViCLIP
 from train.models.weights import load_backbone, save_backbone
 
 # Heads of 64 channels, as in every released model: all sizes can be read from the shapes.
-TINY = ViCLIPConfig(VisionConfig(64, 2, 1, 8, 24, 8), TextConfig(64, 1, 1, 32, 700), 20)
+TINY = BackboneConfig(VisionConfig(64, 2, 1, 8, 24, 8), TextConfig(64, 1, 1, 32, 700), 20)
 TIME = "vision_encoder.temporal_positional_embedding"
 PLACES = "text_encoder.positional_embedding"
 Tensors = dict[str, torch.Tensor]

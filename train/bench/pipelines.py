@@ -17,7 +17,7 @@ from manifests.classes import load_classes
 from train.losses import cosines
 from train.methods import Method, build_method, default_options
 from train.models.build import build_backbone
-from train.models.config import SIZES, ViCLIPConfig
+from train.models.config import SIZES, BackboneConfig
 from train.models.tokenizer import Tokenizer
 from train.objective import Objective
 from train.recipes.records import Loss, Text
@@ -74,24 +74,24 @@ def build_step(pipeline: Pipeline, load: Load) -> Step:
     return kinds[pipeline.work](pipeline, load, method, clips, ids)
 
 
-def _config(load: Load) -> ViCLIPConfig:
+def _config(load: Load) -> BackboneConfig:
     config = SIZES[load.backbone]
     return replace(config, text=replace(config.text, context=CLIP_CONTEXT))
 
 
-def _method(pipeline: Pipeline, config: ViCLIPConfig) -> Method:
+def _method(pipeline: Pipeline, config: BackboneConfig) -> Method:
     changes = {"mid": pipeline.mid, "blocks": tuple(pipeline.blocks)}
     options = default_options(pipeline.method, **(changes if pipeline.method == "msta" else {}))
     return build_method(pipeline.method, build_backbone(config), options, seed=1)
 
 
-def _prompts(load: Load, config: ViCLIPConfig) -> torch.Tensor:
+def _prompts(load: Load, config: BackboneConfig) -> torch.Tensor:
     classes = load_classes(load.benchmark)
     tokenizer = Tokenizer(config.text.vocabulary, config.text.context)
     return prompt_ids(classes.names, classes, Text(), tokenizer)
 
 
-def _clips(load: Load, config: ViCLIPConfig) -> torch.Tensor:
+def _clips(load: Load, config: BackboneConfig) -> torch.Tensor:
     vision = config.vision
     shape = (load.batch, vision.frames, 3, vision.resolution, vision.resolution)
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))

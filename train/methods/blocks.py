@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from manifests.errors import UserError
 from train.methods.dropout import Tower
-from train.models.config import ViCLIPConfig
+from train.models.config import BackboneConfig
 
 
-def depth(config: ViCLIPConfig) -> int:
+def depth(config: BackboneConfig) -> int:
     """Blocks of the deeper tower."""
     return max(config.vision.blocks, config.text.blocks)
 
 
-def check_blocks(blocks: tuple[int, int], config: ViCLIPConfig) -> None:
+def check_blocks(blocks: tuple[int, int], config: BackboneConfig) -> None:
     """Refuse a first and last block that the backbone does not have."""
     first, last = blocks
     deep = depth(config)
@@ -32,7 +32,7 @@ def check_blocks(blocks: tuple[int, int], config: ViCLIPConfig) -> None:
 
 
 def tower_blocks(
-    blocks: tuple[int, int] | None, towers: str, config: ViCLIPConfig
+    blocks: tuple[int, int] | None, towers: str, config: BackboneConfig
 ) -> dict[Tower, range]:
     """Numbers of the blocks in each tower's own counting; of a tower left out, none.
 

@@ -23,7 +23,7 @@ from train.methods.blocks import check_blocks, depth, tower_blocks
 from train.methods.method import Method
 from train.methods.options import MSTAOptions
 from train.models.backbone import Backbone
-from train.models.config import ViCLIPConfig
+from train.models.config import BackboneConfig
 from train.models.transformer import Block, Linear, token_at
 
 
@@ -131,7 +131,7 @@ def _weakened(x: torch.Tensor, factor: float) -> torch.Tensor:
     return found
 
 
-def check_options(options: MSTAOptions, config: ViCLIPConfig) -> None:
+def check_options(options: MSTAOptions, config: BackboneConfig) -> None:
     """Refuse widths and blocks that the backbone cannot have."""
     check_blocks(options.blocks, config)
     if options.mid < 1 or not 0 <= options.dropout < 1 or options.scale < 0:

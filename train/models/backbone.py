@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from train.models.config import ViCLIPConfig
+from train.models.config import BackboneConfig
 from train.models.initial import initialise
 from train.models.text import TextPrefix, TextTower
 from train.models.transformer import Step, Transformer, plain_step
@@ -19,7 +19,7 @@ TEMPERATURE = 0.01  # of both kinds' pre-training, and the least it may become
 class Backbone(nn.Module):
     """Both towers; parameters of the text tower have the same names in both kinds."""
 
-    def __init__(self, config: ViCLIPConfig, vision: nn.Module, seed: int) -> None:
+    def __init__(self, config: BackboneConfig, vision: nn.Module, seed: int) -> None:
         """vision: the tower, maps (clips, step) to features. seed: of a model that learnt nothing.
 
         Subclasses add their temperature.

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from train.models.backbone import TEMPERATURE, Backbone
-from train.models.config import ViCLIPConfig, VisionConfig
+from train.models.config import BackboneConfig, VisionConfig
 from train.models.transformer import Step, Transformer, plain_step
 
 
@@ -79,7 +79,7 @@ class _PatchEmbedding(nn.Conv2d):
 class CLIP(Backbone):
     """Both towers and the scale of their cosines."""
 
-    def __init__(self, config: ViCLIPConfig, seed: int = 0) -> None:
+    def __init__(self, config: BackboneConfig, seed: int = 0) -> None:
         """A model that has learnt nothing yet, drawn from `seed`."""
         super().__init__(config, FrameTower(config.vision, config.embed), seed)
         self.logit_scale = nn.Parameter(torch.tensor(-math.log(TEMPERATURE)))

@@ -50,7 +50,7 @@ class TextConfig:
 
 
 @dataclass(frozen=True)
-class ViCLIPConfig:
+class BackboneConfig:
     """Both towers and the width of the space they meet in."""
 
     vision: VisionConfig
@@ -58,9 +58,9 @@ class ViCLIPConfig:
     embed: int
 
 
-def _clip(patch: int) -> ViCLIPConfig:
+def _clip(patch: int) -> BackboneConfig:
     """The sizes CLIP ViT-B/32 and B/16 share."""
-    return ViCLIPConfig(
+    return BackboneConfig(
         VisionConfig(768, blocks=12, heads=12, patch=patch, resolution=224, frames=8, joint=False),
         TextConfig(width=512, blocks=12, heads=8, context=77, vocabulary=49408),
         embed=512,
@@ -68,32 +68,32 @@ def _clip(patch: int) -> ViCLIPConfig:
 
 
 # Names of `--backbone`. CLIP sees 8 frames one by one; its frames are no part of its weights.
-SIZES: Final[Mapping[str, ViCLIPConfig]] = {
-    "b16": ViCLIPConfig(
+SIZES: Final[Mapping[str, BackboneConfig]] = {
+    "b16": BackboneConfig(
         VisionConfig(width=768, blocks=12, heads=12, patch=16, resolution=224, frames=8),
         TextConfig(width=512, blocks=12, heads=8, context=32, vocabulary=49408),
         embed=512,
     ),
-    "l14": ViCLIPConfig(
+    "l14": BackboneConfig(
         VisionConfig(width=1024, blocks=24, heads=16, patch=14, resolution=224, frames=8),
         TextConfig(width=768, blocks=12, heads=12, context=32, vocabulary=49408),
         embed=768,
     ),
     # Small enough to be pre-trained in minutes on two cores. As many blocks in one tower as in
     # the other, so that every pair of blocks can share a layer.
-    "nano": ViCLIPConfig(
+    "nano": BackboneConfig(
         VisionConfig(width=96, blocks=3, heads=3, patch=16, resolution=48, frames=8),
         TextConfig(width=64, blocks=3, heads=2, context=40, vocabulary=BYTE_SYMBOLS + 4094 + MARKS),
         embed=64,
     ),
     "clip-b32": _clip(patch=32),
     "clip-b16": _clip(patch=16),
-    "clip-l14": ViCLIPConfig(
+    "clip-l14": BackboneConfig(
         VisionConfig(1024, blocks=24, heads=16, patch=14, resolution=224, frames=8, joint=False),
         TextConfig(width=768, blocks=12, heads=12, context=77, vocabulary=49408),
         embed=768,
     ),
-    "clip-nano": ViCLIPConfig(
+    "clip-nano": BackboneConfig(
         VisionConfig(96, blocks=3, heads=3, patch=16, resolution=48, frames=8, joint=False),
         TextConfig(width=64, blocks=3, heads=2, context=40, vocabulary=BYTE_SYMBOLS + 4094 + MARKS),
         embed=64,

@@ -22,7 +22,7 @@ from shards.atomic import atomic_write
 from train.checkpoint import digest
 from train.models.backbone import TEMPERATURE, Backbone
 from train.models.build import build_backbone
-from train.models.config import SIZES, TextConfig, ViCLIPConfig, VisionConfig
+from train.models.config import SIZES, BackboneConfig, TextConfig, VisionConfig
 from train.models.files import MODELS, WEIGHTS, find_weights, read_weights
 from train.models.forms import Form, Tensors
 from train.models.resize import temporal_embedding, text_positions
@@ -41,7 +41,7 @@ class Weights:
     """Checked tensors under our names, float32, with the sizes they have."""
 
     tensors: Tensors
-    config: ViCLIPConfig
+    config: BackboneConfig
     path: Path
     form: Form
 
@@ -112,7 +112,7 @@ def save_backbone(model: Backbone, folder: Path) -> None:
     save_weights(dict(model.state_dict()), model.config, folder)
 
 
-def save_weights(tensors: Tensors, config: ViCLIPConfig, folder: Path) -> None:
+def save_weights(tensors: Tensors, config: BackboneConfig, folder: Path) -> None:
     """Write tensors under our names and their sizes into a folder that `load_weights` reads."""
     folder.mkdir(parents=True, exist_ok=True)
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
@@ -120,7 +120,7 @@ def save_weights(tensors: Tensors, config: ViCLIPConfig, folder: Path) -> None:
     atomic_write(folder / WEIGHTS, save(plain, metadata={"format": "pt"}))
 
 
-def _config(path: Path, tensors: Tensors, form: Form, name: str) -> ViCLIPConfig:
+def _config(path: Path, tensors: Tensors, form: Form, name: str) -> BackboneConfig:
     """Sizes: of the file beside the weights if it is ours, else from name and shapes."""
     known = SIZES.get(name)
     if known is not None and known.vision.joint != (form == "viclip"):
@@ -140,25 +140,25 @@ def _config(path: Path, tensors: Tensors, form: Form, name: str) -> ViCLIPConfig
         ) from error
 
 
-def _config_of_file(path: Path) -> ViCLIPConfig | None:
+def _config_of_file(path: Path) -> BackboneConfig | None:
     """The sizes `save_backbone` wrote; None when the file is absent or of another kind."""
     if not path.is_file():
         return None
     try:
         record = json.loads(path.read_text())
         vision, text = VisionConfig(**record["vision"]), TextConfig(**record["text"])
-        return ViCLIPConfig(vision, text, int(record["embed"]))
+        return BackboneConfig(vision, text, int(record["embed"]))
     except (ValueError, KeyError, TypeError):
         return None  # another program's config.json; the shapes tell
 
 
-def _config_of_shapes(tensors: Tensors, known: ViCLIPConfig | None) -> ViCLIPConfig:
+def _config_of_shapes(tensors: Tensors, known: BackboneConfig | None) -> BackboneConfig:
     weight = tensors["vision_encoder.conv1.weight"]
     joint = TIME in tensors or weight.ndim == 5
     width, patch = weight.shape[0], weight.shape[-1]
     places = len(tensors["vision_encoder.positional_embedding"])
     vocabulary, text_width = tensors["text_encoder.token_embedding.weight"].shape
-    return ViCLIPConfig(
+    return BackboneConfig(
         VisionConfig(
             width=width,
             blocks=_blocks(tensors, "vision_encoder"),
@@ -184,7 +184,7 @@ def _blocks(tensors: Tensors, tower: str) -> int:
     return 1 + max(int(key[len(start) :].split(".")[0]) for key in tensors if key.startswith(start))
 
 
-def _check(path: Path, tensors: Tensors, config: ViCLIPConfig) -> None:
+def _check(path: Path, tensors: Tensors, config: BackboneConfig) -> None:
     """Every tensor there, none more, each of its shape; else one UserError that names them."""
     with torch.device("meta"):
         shapes = build_backbone(config).state_dict()

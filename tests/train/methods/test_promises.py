@@ -16,9 +16,9 @@ from train.methods import AdaptFormerOptions, LoRAOptions, Method, build_method
 from train.methods.dropout import keyed
 from train.models.backbone import Backbone
 from train.models.build import build_backbone
-from train.models.config import TextConfig, ViCLIPConfig, VisionConfig
+from train.models.config import BackboneConfig, TextConfig, VisionConfig
 
-TINY = ViCLIPConfig(VisionConfig(48, 3, 2, 16, 32, 4), TextConfig(24, 3, 2, 12, 600), 20)
+TINY = BackboneConfig(VisionConfig(48, 3, 2, 16, 32, 4), TextConfig(24, 3, 2, 12, 600), 20)
 TINY_CLIP = replace(TINY, vision=replace(TINY.vision, joint=False))
 ALL = ("q", "k", "v", "out", "mlp")
 CASES: dict[str, Any] = {
