@@ -6,7 +6,7 @@
     accelerate launch train/run.py                    the default recipe on the toy shards
 
 Exit codes: 0 done, 1 refused or failed (one line on stderr), 2 wrong words, 130 stopped by a
-signal with its state saved.
+signal, inside an update with its state saved.
 """
 
 from __future__ import annotations
@@ -14,16 +14,37 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 # Python puts the script's own folder first; the modules there are to be found as train.* only.
 sys.path[:] = [
     place for place in sys.path if not place or Path(place) != Path(__file__).resolve().parent
 ]
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Ctrl-C and SIGTERM where no update is under way: the loop has a way of its own.
+
+    At once, for an exception would end in whatever library is being imported, and some keep it.
+    """
+    if os.environ.get("RANK", "0") == "0":
+        name = signal.Signals(number).name
+        sys.stderr.write(
+            f"train/run.py: stopped by {name}; --resume goes on from the last saved state, if any\n"
+        )
+        sys.stderr.flush()
+    os._exit(130)
+
+
+if __name__ == "__main__":  # before what takes its time to be imported
+    for _number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(_number, _leave)
 
 # Threads that spin while they wait cost a small model on a busy machine six times its work. Read
 # when torch is loaded, so it is said before.

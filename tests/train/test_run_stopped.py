@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 
 import pytest
+import torch
 
 from tests.train.launching import adapter, finish, launch, log, start, wait_for_updates
 from tests.train.toy_set import same
@@ -46,6 +48,36 @@ def test_a_signal_saves_leaves_and_goes_on_to_the_same_bits(words, undisturbed, 
     weights, losses = undisturbed
     assert same(adapter(out), weights)
     assert [line["loss"] for line in log(out)] == losses
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("seconds", [1.0, 2.0])
+def test_a_signal_before_the_first_update_is_one_line(words, tmp_path, number, seconds):
+    views = ["--views", "60x3", "--epochs", "0"]  # tested only, for seconds on end
+    process = start([*words, *views, "--out", str(tmp_path / "early")])
+    time.sleep(seconds)
+    process.send_signal(number)
+    code, _, errors = finish(process)
+    assert code == 130 and f"stopped by {number.name}" in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_a_run_in_half_precision_goes_on_to_the_same_losses(words, tmp_path):
+    found = {}
+    for name, stopped in (("whole", False), ("stopped", True)):
+        out = tmp_path / name
+        line = [*words, "--precision", "bf16", "--out", str(out)]
+        if stopped:
+            process = start(line)
+            wait_for_updates(out, 7, process)
+            process.send_signal(signal.SIGTERM)
+            assert finish(process)[0] == 130
+        code, _, errors = launch([*line, *(["--resume"] if stopped else [])])
+        assert code == 0, errors
+        found[name] = [entry["loss"] for entry in log(out)], adapter(out)
+    assert found["stopped"][0] == pytest.approx(found["whole"][0], rel=2e-2)
+    for name, weights in found["whole"][1].items():
+        torch.testing.assert_close(found["stopped"][1][name], weights, atol=2e-3, rtol=2e-2)
 
 
 @pytest.mark.parametrize("updates", [2, 5, 11])
