@@ -289,6 +289,11 @@ def test_time_is_convolved_as_in_three_dimensions(mid: int, groups: int) -> None
         ({"towers": "vision"}, "text_adapter", {"visual_adapter", "shared_adapter"}),
         ({"towers": "text"}, "visual_adapter", {"text_adapter", "shared_adapter"}),
         ({"shared": False}, "shared_adapter", {"visual_adapter", "text_adapter"}),
+        (
+            {"shared": False, "own_layers": True},
+            "shared_adapter",
+            {"visual_adapter.2.own.0.weight", "text_adapter.3.own.0.bias"},
+        ),
         ({"temporal": False}, "temporal_up", {"visual_adapter", "shared_adapter"}),
         ({"blocks": (1, 2)}, ".3.", {".1.", ".2."}),
     ],
@@ -301,6 +306,23 @@ def test_ablations_leave_parts_out(changes: dict[str, Any], absent: str, present
     one_update(method)
     missing = [k for k, p in method.named_parameters() if p.requires_grad and p.grad is None]
     assert missing == []
+
+
+def test_layers_of_one_s_own_do_what_an_equal_shared_one_does() -> None:
+    one, own = tiny(), tiny(replace(OPTIONS, shared=False, own_layers=True))
+    weights = dict(one.state_dict())
+    for name in [name for name in weights if name.startswith("shared_adapter")]:
+        _, pair, rest = name.split(".", 2)
+        layer = weights.pop(name)
+        for tower in ("visual", "text"):
+            weights[f"{tower}_adapter.{pair}.own.{rest}"] = layer
+    own.load_state_dict(weights)
+    video, ids = inputs()
+    one.eval(), own.eval()
+    assert torch.equal(own.encode_video(video), one.encode_video(video))
+    assert torch.equal(own.encode_text(ids), one.encode_text(ids))
+    alone = tiny(replace(OPTIONS, shared=False)).eval()
+    assert not torch.equal(alone.encode_text(ids), one.encode_text(ids))
 
 
 def test_first_values() -> None:
@@ -356,6 +378,7 @@ def test_towers_of_different_depth_meet_at_the_top() -> None:
         ({"mid": 0}, "at least 1"),
         ({"dropout": 1.0}, "below 1"),
         ({"scale": -1.0}, "at least 0"),
+        ({"own_layers": True}, "say --no-shared too"),
     ],
 )
 def test_options_that_do_not_fit(changes: dict[str, Any], words: str) -> None:

@@ -78,6 +78,11 @@ class _Untouched(torch.autograd.Function):
         return gradients[0], torch.zeros_like(weight), torch.zeros_like(bias)
 
 
+def middle_layer(mid: int) -> nn.Sequential:
+    """What lies between down and up: shared by both towers, unless each has its own."""
+    return nn.Sequential(Linear(mid, mid), nn.ReLU(inplace=True))
+
+
 class TowerAdapter(nn.Module):
     """One tower's share: down, dropout, up; in the vision tower with `temporal_up`."""
 
@@ -91,6 +96,7 @@ class TowerAdapter(nn.Module):
         super().__init__()
         mid = options.mid
         self.down = nn.Sequential(Linear(width, mid), nn.ReLU(inplace=True))
+        self.own = middle_layer(mid) if options.own_layers else None
         self.dropout = KeyedDropout(options.dropout, tower, number)
         self.dropout_place = options.dropout_place
         self.up = Linear(mid, width)
@@ -110,13 +116,15 @@ class TowerAdapter(nn.Module):
 
         x: `(B, N, W)`, in CLIP's vision tower `(B·T, N, W)`. rows: as in
         `train.models.transformer.Step`.
-        shared: the layer both towers use. vision: how the vision tower's tokens lie.
+        shared: the layer both towers use, None where there is none. vision: how the vision tower's
+        tokens lie.
         """
         h = self.down(x)
         if self.dropout_place == "down":
             h = self.dropout(h, rows)
-        if shared is not None:
-            h = shared(h)
+        layer = self.own if shared is None else shared
+        if layer is not None:
+            h = layer(h)
         if self.dropout_place == "shared":
             h = self.dropout(h, rows)
         spatial: torch.Tensor = self.up(h)

@@ -18,13 +18,13 @@ import torch
 from torch import nn
 
 from manifests.errors import UserError
-from train.methods.adapter import TowerAdapter, added
+from train.methods.adapter import TowerAdapter, added, middle_layer
 from train.methods.blocks import check_blocks, depth, tower_blocks
 from train.methods.method import Method
 from train.methods.options import MSTAOptions
 from train.models.backbone import Backbone
 from train.models.config import BackboneConfig
-from train.models.transformer import Block, Linear, token_at
+from train.models.transformer import Block, token_at
 
 
 class MSTA(Method):
@@ -53,8 +53,7 @@ class MSTA(Method):
                 self.text_adapter[str(pair)] = adapter
             present = str(pair) in self.visual_adapter or str(pair) in self.text_adapter
             if options.shared and present:
-                layer = nn.Sequential(Linear(options.mid, options.mid), nn.ReLU(inplace=True))
-                self.shared_adapter[str(pair)] = layer
+                self.shared_adapter[str(pair)] = middle_layer(options.mid)
         self._initialise(seed)
 
     @torch.no_grad()
@@ -139,6 +138,8 @@ def check_options(options: MSTAOptions, config: BackboneConfig) -> None:
             f"mid {options.mid}, dropout {options.dropout}, scale {options.scale}: "
             "at least 1, from 0 to below 1, at least 0"
         )
+    if options.own_layers and options.shared:
+        raise UserError("--own-layers stand in the place of the shared one: say --no-shared too")
     if options.class_temporal == "frames" and config.vision.joint:
         raise UserError(
             "--class-temporal frames is of CLIP; a clip of ViCLIP has one class token for all "

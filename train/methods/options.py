@@ -27,6 +27,8 @@ class MSTAOptions:
     """Towers with adapters."""
     shared: bool = True
     """A layer between down and up that both towers share; without it, its ReLU goes too."""
+    own_layers: bool = False
+    """With --no-shared: in the place of the shared layer one of the same form in each tower."""
     input_norm: Literal["ln_1", "none"] = "ln_1"
     """What adapters read: the block's input behind its first norm, or as it is."""
     temporal: bool = True
