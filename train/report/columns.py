@@ -8,11 +8,18 @@ rows of the shards changed between two runs), they are two editions, and two col
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from train.results import Evaluation, Result
 
+# Benchmarks that the paper's Tables 2 to 5 have figures of.
+PRINTED: Mapping[str, tuple[str, ...]] = {
+    "base-novel": ("kinetics400", "hmdb51", "ucf101", "ssv2"),
+    "few-shot": ("hmdb51", "ucf101", "ssv2"),
+    "zero-shot": ("hmdb51", "ucf101", "kinetics600"),
+    "full-supervised": ("kinetics400",),
+}
 _SHORT = 8  # hexadecimal digits of a hash that people see
 
 
@@ -162,4 +169,6 @@ def legend(column: Column) -> str:
         parts[0] += f", {column.shots} clips per class"
     if column.edition:
         parts[0] += f", edition {column.edition + 1} of the subset drawn with the same seed"
+    if column.benchmark not in PRINTED[column.task]:
+        parts.append("not in the paper")
     return "; ".join([*parts, *(test.line for test in column.tests)])

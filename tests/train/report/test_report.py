@@ -202,6 +202,16 @@ def test_other_backbone_weights_are_another_row(tmp_path):
     assert names == {f"+ MSTA + L_cc · backbone {digest * 8}" for digest in "cd"}
 
 
+def test_a_set_that_the_paper_has_no_figures_of_is_marked(tmp_path):
+    runs = [
+        made(f"few-shot --dataset {name}", [scored("test", 60.0, name)])
+        for name in ("hmdb51", "activitynet")
+    ]
+    notes = table(report_of(tmp_path, *runs), "few-shot").notes
+    marked = [note.split(",")[0] for note in notes if "not in the paper" in note]
+    assert marked == ["activitynet"]
+
+
 def test_other_descriptions_and_another_start_are_other_rows(tmp_path):
     words = "few-shot --dataset hmdb51 --seed"
     runs = [
