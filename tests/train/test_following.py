@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
@@ -91,6 +92,18 @@ def test_no_number_is_refused_with_update_and_rows(followed, value, late):
     assert "rows of the batch [17, 19]" in text
     assert f"cc {value}" in text
     assert [line["update"] for line in followed.log] == [11]
+
+
+def test_the_progress_line_has_all_figures(followed):
+    shown = io.StringIO()
+    followed.follower.line = tqdm(total=3, file=shown, unit="update", ncols=200)
+    followed.follow(0, loss=1.5, ce=1.25, cc=0.25)
+    followed.follower.finish()
+    followed.follower.line.refresh()
+    line = shown.getvalue().split("\r")[-1]
+    for figure in ("loss=1.5000", "ce=1.2500", "cc=0.2500", "lr=0.00e+00", "clips/s=", "wait=0%"):
+        assert figure in line
+    assert "1/3" in line
 
 
 def test_a_loss_that_runs_away_is_refused_with_update_and_rows(followed):
