@@ -16,7 +16,9 @@ from typing import Annotated
 import tyro
 
 from manifests.errors import UserError
+from manifests.near import did_you_mean
 from shards.atomic import atomic_write
+from train.recipes.spelling import one_line, options_of, unknown_option, wrong
 from train.report.compose import compose
 from train.report.entries import find_results
 from train.report.pages import Report, comma_separated, markdown, page
@@ -36,7 +38,12 @@ class Words:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Write the report; returns the exit code."""
-    asked = tyro.cli(Words, args=words, prog=PROGRAM, description=__doc__)
+    told = sys.argv[1:] if words is None else words
+    if option := unknown_option(Words(), told):
+        hint = did_you_mean(option, options_of(Words()))
+        wrong(PROGRAM, f"there is no option {option}{hint}")
+    with one_line(PROGRAM):
+        asked = tyro.cli(Words, args=told, prog=PROGRAM, description=__doc__)
     try:
         report = compose(find_results(asked.results))
         names = write(report, asked.out)

@@ -202,6 +202,14 @@ def test_other_backbone_weights_are_another_row(tmp_path):
     assert names == {f"+ MSTA + L_cc · backbone {digest * 8}" for digest in "cd"}
 
 
+def test_a_wrong_word_is_told_with_the_nearest(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--outt", "x"])
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert told == "python -m train.report: there is no option --outt; did you mean --out?\n"
+
+
 def test_a_set_that_the_paper_has_no_figures_of_is_marked(tmp_path):
     runs = [
         made(f"few-shot --dataset {name}", [scored("test", 60.0, name)])
