@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,27 +28,18 @@ from loaders.clips import choose
 from manifests.errors import UserError
 from shards.atomic import atomic_write
 from train.checkpoint import Progress, latest_progress, load_state, register
+from train.folder import check_out, check_same, clear, default_out
 from train.looks import clips_dtype
 from train.pretraining import Pretraining
-from train.recipes.records import Pretrain, Recipe, differences
+from train.recipes.records import Pretrain, Recipe
 from train.recipes.words import Where, Words
-from train.results import Result, Selection, Training, load_result, save_result, versions
+from train.results import Result, Selection, Training, save_result, versions
 from train.selection import newly_best, selections
 from train.tracking import JSONLines, Pace, trim_log
 from train.trainer import Loop, train
 from train.tuning import Tuning
 
 Work = Tuning | Pretraining
-# What a state belongs to, as a message names it.
-_IDENTITIES = {
-    "dataset": "another shard set",
-    "subset": "another training subset",
-    "plan": "another plan version",
-    "loader": "another order, frames or augmentation",
-    "backbone": "other backbone weights",
-    "spatial": "other spatial descriptions",
-    "temporal": "other temporal descriptions",
-}
 
 
 def run(words: Words[Any, Any]) -> Result:
@@ -59,7 +49,7 @@ def run(words: Words[Any, Any]) -> Result:
     """
     recipe, where = words.recipe, words.where
     out = where.out or default_out(recipe, words.variant)
-    finished = _check_out(out, recipe, where)
+    finished = check_out(out, recipe, where)
     if finished is not None:
         return finished
     accelerator = _accelerator(recipe, where, out)
@@ -72,42 +62,6 @@ def run(words: Words[Any, Any]) -> Result:
     finally:
         work.close()
         accelerator.end_training()
-
-
-def default_out(recipe: Recipe[Any, Any], variant: str = "") -> Path:
-    """Folder of a run that names none: the words that tell runs apart."""
-    shots = getattr(recipe.protocol, "shots", None)
-    parts = [recipe.task, recipe.dataset, recipe.method]
-    # The rows of one table differ in these: each has a folder of its own.
-    backbone, held = Path(recipe.backbone).stem, recipe.loss.consistency
-    parts += [backbone] if backbone not in ("b16", "nano") else []
-    parts += [f"{shots}shot"] if shots else []
-    parts += [variant] if variant else []
-    usual = "both" if recipe.method == "msta" else "none"
-    parts += [f"consistency-{held}"] if held != usual and not variant else []
-    return Path("runs") / "-".join([*parts, f"seed{recipe.seed}"])
-
-
-def _check_out(out: Path, recipe: Recipe[Any, Any], where: Where) -> Result | None:
-    """Refuse a folder that holds another run; the result, when this very run is finished."""
-    written = out / "recipe.json"
-    if where.resume and where.overwrite:
-        raise UserError("--resume and --overwrite together: choose one")
-    if not written.is_file() or where.overwrite:
-        return None
-    if not where.resume:
-        raise UserError(
-            f"{out} holds a run already: go on with --resume, start anew with --overwrite, or "
-            "name another folder with --out"
-        )
-    odd = differences(recipe.as_json(), json.loads(written.read_text()))
-    if odd:
-        raise UserError(
-            f"the run in {out} has another recipe ({'; '.join(odd[:3])}): say the same words, or "
-            "name another folder with --out"
-        )
-    result = out / "result.json"
-    return load_result(result) if result.is_file() else None
 
 
 def _accelerator(recipe: Recipe[Any, Any], where: Where, out: Path) -> Accelerator:
@@ -195,37 +149,12 @@ def _start(
         check_same(found[1], fresh, out)
     if accelerator.is_main_process:
         if found is None and out.exists():
-            _clear(out)
+            clear(out)
         atomic_write(out / "recipe.json", (json.dumps(recipe.as_json(), indent=1) + "\n").encode())
         trim_log(out / "log.jsonl", found[1].update if found else 0)
     accelerator.wait_for_everyone()
     accelerator.init_trackers("run")
     return (found[1], found[0]) if found else (fresh, None)
-
-
-def _clear(out: Path) -> None:
-    """Remove what an earlier run left there; files of others stay."""
-    shutil.rmtree(out / "state", ignore_errors=True)
-    for old in (
-        out / "result.json",
-        out / "log.jsonl",
-        *out.glob("adapter-*.safetensors"),
-        *out.glob("confusion-*.svg"),
-    ):
-        old.unlink(missing_ok=True)
-
-
-def check_same(saved: Progress, fresh: Progress, out: Path) -> None:
-    """Refuse to go on over other clips, in another order, or with other weights or sentences."""
-    for name, words in _IDENTITIES.items():
-        theirs, mine = (
-            str({**vars(state), **state.descriptions}.get(name, "")) for state in (saved, fresh)
-        )
-        if theirs != mine:
-            raise UserError(
-                f"the state in {out} was saved with {words} ({theirs[:12]}, now "
-                f"{mine[:12]}): bring that back, or start anew with --overwrite"
-            )
 
 
 def _loop(

@@ -9,7 +9,7 @@ import pytest
 
 from manifests.errors import UserError
 from train.checkpoint import Progress
-from train.session import check_same
+from train.folder import check_same
 
 SAVED = Progress(3, 4, 40, {"seed": 1}, "s" * 64, "d" * 64, 1, "l" * 64, 3.5, [])
 SAVED = replace(SAVED, backbone="b" * 64, descriptions={"spatial": "e" * 64, "temporal": "f" * 64})

@@ -6,9 +6,9 @@ import pytest
 
 from manifests.errors import UserError
 from train import session
+from train.folder import default_out
 from train.recipes.rows import ROWS
 from train.recipes.words import read_words
-from train.session import default_out
 
 
 def test_a_tracker_that_is_not_installed_is_told(monkeypatch, tmp_path):
