@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -21,7 +22,7 @@ def store(tmp_path_factory) -> ShardStore:
 
 def test_work_survives_the_way_to_its_process() -> None:
     work = Work("a", None, 3, 8, 224, 32, 2, 1.5)
-    assert Work(**json.loads(work.as_json())) == work
+    assert Work(**json.loads(json.dumps(asdict(work)))) == work
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 24, 1000])
