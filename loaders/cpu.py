@@ -8,9 +8,9 @@
 A clip of local tars is one task: whoever decodes it reads it, since threads that hand each other
 160 kB which lie in memory anyway lose more than the reading takes. Where reading is found to be
 slow, the kernel is told of a step's frames when it is planned, two steps before their turn. From
-far away, reading is a task of its own, for threads that may wait. Tasks of the
-next steps run while a batch is used; all of them are fixed by their plans, so the number of threads
-changes nothing but time.
+far away, reading is a task of its own, for threads that may wait. Tasks of the next steps run while
+a batch is used; all of them are fixed by their plans, so the number of threads changes nothing but
+time.
 """
 
 from __future__ import annotations
