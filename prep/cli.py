@@ -7,7 +7,6 @@ Exit codes: 0 done, 1 refused or failed (one line on stderr), 2 wrong words, 130
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import json
 import os
@@ -16,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from manifests.errors import UserError
+from manifests.near import did_you_mean
 
 
 class Report(Protocol):
@@ -66,9 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if words else 2
     name, rest = words[0], words[1:]
     if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        return _refuse("prep", f"no command {name!r}; {hint}there are {', '.join(COMMANDS)}", 2)
+        hint = did_you_mean(name, COMMANDS) or ";"
+        return _refuse("prep", f"no command {name!r}{hint} there are {', '.join(COMMANDS)}", 2)
     try:
         command = parsed(name, _with_part(name, [word for word in rest if word != "--json"]))
         report = command.run()
