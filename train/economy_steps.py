@@ -16,9 +16,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from loaders import Batch
 from train.checkpoint import trainable
 from train.losses import cosines
-from train.methods import Method
 from train.methods.adapter import TAPS, TemporalUp
 from train.methods.dropout import keyed
+from train.methods.method import Method
 from train.models.text import TextPrefix
 from train.models.tokenizer import Tokenizer
 from train.models.transformer import Block

@@ -23,7 +23,7 @@ from train.confusion import picture
 from train.data import Target
 from train.evaluate import TOP, LeftOut, check_complete, predict, videos_per_step
 from train.looks import clips_dtype
-from train.methods import Method
+from train.methods.method import Method
 from train.metrics import confusion, per_class
 from train.models.tokenizer import Tokenizer
 from train.recipes.records import Recipe

@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from train.losses import consistency, cross_entropy
-from train.methods import Method
 from train.methods.dropout import keyed
+from train.methods.method import Method
 from train.recipes.records import Loss
 from train.texts import Means
 

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 
 from train.evaluate import view_scores
 from train.looks import clips_dtype
-from train.methods import Method
+from train.methods.method import Method
 from train.recipes.records import Precision, Views
 from train.results import Throughput
 

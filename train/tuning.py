@@ -28,7 +28,8 @@ from train.checkpoint import (
 from train.data import Data, cache_of, read_data
 from train.evaluation import Evaluator, Reading
 from train.looks import check_look
-from train.methods import Method, build_method
+from train.methods import build_method
+from train.methods.method import Method
 from train.models.weights import load_backbone
 from train.objective import Objective
 from train.recipes.words import Words

@@ -16,9 +16,10 @@ from safetensors.torch import load_file
 from manifests.errors import UserError
 from tests.train.reference import Reference, read_reference
 from train.losses import cosines
-from train.methods import Method, MSTAOptions, build_method, default_options
+from train.methods import MSTAOptions, build_method, default_options
 from train.methods.adapter import TowerAdapter
 from train.methods.dropout import keyed
+from train.methods.method import Method
 from train.models.build import build_backbone
 from train.models.clip import CLIP, FrameTower
 from train.models.config import SIZES, BackboneConfig, TextConfig, VisionConfig

@@ -11,9 +11,10 @@ import torch
 
 from manifests.errors import UserError
 from train.losses import consistency, cross_entropy
-from train.methods import Method, MSTAOptions, build_method, default_options
+from train.methods import MSTAOptions, build_method, default_options
 from train.methods.adapter import TemporalUp
 from train.methods.dropout import keyed
+from train.methods.method import Method
 from train.methods.msta import MSTA
 from train.models.config import SIZES, BackboneConfig, TextConfig, VisionConfig
 from train.models.transformer import Block

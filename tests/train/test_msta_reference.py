@@ -17,7 +17,8 @@ import torch
 
 from tests.train.reference import TOWERS, Reference, read_reference
 from train.losses import consistency, cross_entropy, description_mean
-from train.methods import Method, MSTAOptions, build_method
+from train.methods import MSTAOptions, build_method
+from train.methods.method import Method
 from train.models.transformer import Block
 from train.models.viclip import ViCLIP
 

@@ -15,7 +15,8 @@ import torch
 
 from manifests.classes import load_classes
 from train.losses import cosines
-from train.methods import Method, build_method, default_options
+from train.methods import build_method, default_options
+from train.methods.method import Method
 from train.models.build import build_backbone
 from train.models.config import SIZES, BackboneConfig
 from train.models.tokenizer import Tokenizer

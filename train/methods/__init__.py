@@ -1,18 +1,16 @@
-"""Methods of adapting a backbone, by name."""
+"""Methods of adapting a backbone, by name.
+
+Their names and options are here without torch, which takes two seconds: wrong words should not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from manifests.errors import UserError
 from manifests.near import did_you_mean
-from train.methods.adaptformer import AdaptFormer
-from train.methods.full import Full
-from train.methods.lora import LoRA
-from train.methods.method import Method, ZeroShot
-from train.methods.msta import MSTA
 from train.methods.options import (
     AdaptFormerOptions,
     FullOptions,
@@ -21,7 +19,10 @@ from train.methods.options import (
     Options,
     ZeroShotOptions,
 )
-from train.models.backbone import Backbone
+
+if TYPE_CHECKING:
+    from train.methods.method import Method
+    from train.models.backbone import Backbone
 
 __all__ = [
     "METHODS",
@@ -29,7 +30,6 @@ __all__ = [
     "FullOptions",
     "LoRAOptions",
     "MSTAOptions",
-    "Method",
     "Options",
     "ZeroShotOptions",
     "build_method",
@@ -60,6 +60,12 @@ def build_method(method: str, backbone: Backbone, options: Options, seed: int) -
     seed: decides the first values of what is added. Raises UserError when options and backbone
     do not fit.
     """
+    from train.methods.adaptformer import AdaptFormer
+    from train.methods.full import Full
+    from train.methods.lora import LoRA
+    from train.methods.method import ZeroShot
+    from train.methods.msta import MSTA
+
     if isinstance(options, MSTAOptions):
         built: Method = MSTA(backbone, options, seed)
     elif isinstance(options, AdaptFormerOptions):

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from train.losses import consistency, cross_entropy
-from train.methods import AdaptFormerOptions, LoRAOptions, Method, build_method
+from train.methods import AdaptFormerOptions, LoRAOptions, build_method
 from train.methods.dropout import keyed
+from train.methods.method import Method
 from train.models.backbone import Backbone
 from train.models.build import build_backbone
 from train.models.config import BackboneConfig, TextConfig, VisionConfig

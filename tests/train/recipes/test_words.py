@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -287,3 +289,11 @@ def test_help_without_a_task_lists_the_tasks(capsys):
     assert left.value.code == 0
     said = capsys.readouterr().out
     assert all(task in said for task in TASKS)
+
+
+def test_words_are_read_before_torch_which_takes_its_time():
+    asked = (
+        "import sys; from train.recipes.words import read_words; "
+        "read_words(['few-shot', '--dataset', 'ucf101']); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", asked]).returncode == 0
