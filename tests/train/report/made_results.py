@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from train.recipes.words import read_words
+from train.report.compose import Report, compose
+from train.report.tables import Table, Value
 from train.results import Evaluation, Result, Selection, Training, save_result, summarise, versions
 
 STORE = "a" * 64
@@ -114,3 +116,20 @@ def base_novel(base: float, novel: float, benchmark: str = "hmdb51", **more: Any
 
 
 __all__ = ["STORE", "asdict", "base_novel", "made", "scored", "written"]
+
+
+def report_of(folder: Path, *results: Result) -> Report:
+    """The report of results written below a folder."""
+    return compose(written(folder, *results))
+
+
+def table(report: Report, slug: str) -> Table:
+    """The one table of a name."""
+    (found,) = [each for each in report.tables if each.slug == slug]
+    return found
+
+
+def column(found: Table, name: str) -> dict[tuple[str, str], Value | str | None]:
+    """Cells below a head, by system and weights."""
+    place = found.head.index(name)
+    return {(str(row[0]), str(row[1])): row[place] for row in found.rows}

@@ -1,39 +1,24 @@
-"""The report: which figures share a cell and a column, what is averaged, and what is written."""
+"""The report: which figures share a cell, a row and a column."""
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
-import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import pytest
 
-from tests.train.report.made_results import base_novel, made, scored, written
+from tests.train.report.made_results import (
+    base_novel,
+    column,
+    made,
+    report_of,
+    scored,
+    table,
+)
 from train.metrics import harmonic_mean
-from train.report.__main__ import main
-from train.report.compose import compose
-from train.report.pages import comma_separated, markdown, page
-from train.report.tables import Table, Value
-from train.results import Throughput
+from train.report.tables import Value
 
 HELD = {"spatial": "c" * 64}
-
-
-def report_of(tmp_path, *results):
-    return compose(written(tmp_path, *results))
-
-
-def table(report, slug: str) -> Table:
-    (found,) = [each for each in report.tables if each.slug == slug]
-    return found
-
-
-def column(found: Table, name: str) -> dict[tuple[str, str], Value | str | None]:
-    """Cells below a head, by system and weights."""
-    place = found.head.index(name)
-    return {(str(row[0]), str(row[1])): row[place] for row in found.rows}
 
 
 def test_seeds_are_averaged_and_hm_is_that_of_the_means(tmp_path):
@@ -202,14 +187,6 @@ def test_other_backbone_weights_are_another_row(tmp_path):
     assert names == {f"+ MSTA + L_cc · backbone {digest * 8}" for digest in "cd"}
 
 
-def test_a_wrong_word_is_told_with_the_nearest(capsys):
-    with pytest.raises(SystemExit) as left:
-        main(["--outt", "x"])
-    assert left.value.code == 2
-    told = capsys.readouterr().err
-    assert told == "python -m train.report: there is no option --outt; did you mean --out?\n"
-
-
 def test_a_set_that_the_paper_has_no_figures_of_is_marked(tmp_path):
     runs = [
         made(f"few-shot --dataset {name}", [scored("test", 60.0, name)])
@@ -291,139 +268,3 @@ def test_the_default_recipes_have_no_departures(tmp_path):
     result = made("base-novel --dataset ucf101 --as logs", base_novel(60.0, 50.0, "ucf101"))
     (last, best) = (str(r[0]) for r in table(report_of(tmp_path, result), "base-novel").rows)
     assert last == best == "+ MSTA + L_cc · as the logs"
-
-
-def sets(words: str, *figures: tuple[str, float, float], **more):
-    return [made(f"{words} --dataset {s}", base_novel(b, n, s), **more) for s, b, n in figures]
-
-
-def test_means_over_the_same_sets_only(tmp_path):
-    both = (("hmdb51", 60.0, 50.0), ("ucf101", 80.0, 70.0))
-    runs = sets("base-novel", *both)
-    runs += sets("base-novel --method lora", *both, trainable=9_437_184)
-    runs += sets("base-novel --method adaptformer", ("hmdb51", 62.0, 52.0), trainable=7_885_824)
-    report = report_of(tmp_path, *runs)
-    first = table(report, "base-novel-mean-1")
-    assert "hmdb51, ucf101" in first.title
-    assert not any("AdaptFormer" in str(row[0]) for row in first.rows)
-    assert "base-novel-mean-2" not in {each.slug for each in report.tables}  # of one set alone
-    lora = ("+ LoRA", "last")
-    assert column(first, "base")[lora].mean == 70.0 and column(first, "novel")[lora].mean == 60.0
-    assert column(first, "HM")[lora].mean == pytest.approx(harmonic_mean(70.0, 60.0))
-    assert {p.slug for p in report.plots if p.slug.startswith("figure-1")} == {
-        f"figure-1-{number}-{rule}" for number in (1, 2) for rule in ("last", "best-on-test")
-    }
-
-
-def test_lines_of_ablations_have_tables_of_their_own(tmp_path):
-    both = (("hmdb51", 60.0, 50.0), ("ucf101", 80.0, 70.0))
-    runs = sets("base-novel", *both)
-    for name in ("mid-64", "mid-512", "no-spatial"):
-        runs += sets(f"base-novel --variant {name}", *both)
-    report = report_of(tmp_path, *runs)
-    slugs = {each.slug for each in report.tables}
-    assert {"table-6b-1", "table-7-1"} <= slugs and "table-6a-1" not in slugs
-    lines = list(dict.fromkeys(row[0] for row in table(report, "table-6b-1").rows))
-    assert lines == ["mid-64", "mid-256", "mid-512"]  # the recipe itself is the line of 256
-    lines = list(dict.fromkeys(row[0] for row in table(report, "table-7-1").rows))
-    assert lines == ["no-spatial", "full-descriptions"]
-    assert {row[0] for row in table(report, "base-novel").rows} == {"+ MSTA + L_cc"}
-    cell = column(table(report, "table-6b-1"), "HM")["mid-512", "last"]
-    assert cell.mean == pytest.approx(harmonic_mean(70.0, 60.0))
-
-
-def test_cost_is_compared_on_one_machine_only(tmp_path):
-    tests = [scored("test", 60.0)]
-    full = made("few-shot --dataset hmdb51 --method full", tests, pace=16.0)
-    adapted = made("few-shot --dataset hmdb51", tests, pace=32.0)
-    elsewhere = made("few-shot --dataset hmdb51", tests, pace=64.0, machine={"device": "cpu"})
-    found = table(report_of(tmp_path, full, adapted, elsewhere), "table-8")
-    rows = {(str(row[0]), "cuda" in str(row[8])): row for row in found.rows}
-    assert rows["ViCLIP", True][2:4] == (Value(2.0, digits=3), "1.00x")
-    assert rows["+ MSTA + L_cc", True][2:4] == (Value(1.0, digits=3), "0.50x")
-    assert rows["+ MSTA + L_cc", False][3] == ""
-    assert rows["ViCLIP", True][6] == "50.0 (10x3)"
-    assert {row[7] for row in found.rows} == {""}
-
-
-def test_videos_a_second_at_the_largest_batch_stand_beside_full_tuning(tmp_path):
-    tests = [scored("test", 60.0)]
-    runs = [
-        made(f"few-shot --dataset hmdb51 {words}", tests, throughput=Throughput(batch, rate))
-        for words, batch, rate in (
-            ("--method full", 512, 69.3),
-            ("", 448, 65.7),
-            ("--seed 2", 512, 65.9),
-        )
-    ]
-    runs.append(made("few-shot --dataset hmdb51 --method lora", tests))
-    found = table(report_of(tmp_path, *runs), "table-8")
-    cells = {row[0]: row[7] for row in found.rows}
-    assert found.head[7] == "videos/s at the largest batch"
-    assert cells == {
-        "ViCLIP": "69.3 (batch 512, 1.00x)",
-        "+ MSTA + L_cc": "65.8 (batch 448–512, 0.95x)",
-        "+ LoRA": "",
-    }
-
-
-def test_every_form_tells_every_figure(tmp_path):
-    runs = [
-        made(f"few-shot --dataset hmdb51 --shots {k} --seed {seed}", [scored("test", 50.25 + k)])
-        for k in (2, 4)
-        for seed in (1, 2)
-    ]
-    report = report_of(tmp_path, *runs)
-    text, html = markdown(report), page(report)
-    for figure in ("52.25", "54.25"):
-        assert figure in text and figure in html
-    found = table(report, "few-shot")
-    (head, first, _) = csv.reader(io.StringIO(comma_separated(found)))
-    cells = dict(zip(head, first, strict=True))
-    name = "hmdb51, K = 2 top-1"
-    assert (cells[name], cells[f"{name} std"], cells[f"{name} n"]) == ("52.2500", "0.0000", "2")
-    assert len(report.runs.rows) == 8 and "run003" in comma_separated(report.runs)
-    for plot in report.plots:
-        ElementTree.fromstring(plot.svg)
-
-
-def test_a_page_needs_nothing_from_elsewhere_and_escapes_what_it_shows(tmp_path):
-    result = made("few-shot --dataset hmdb51 --template <b>{}|", [scored("test", 60.0)])
-    report = report_of(tmp_path, result)
-    html = page(report)
-    assert "&lt;b&gt;" in html and "<b>" not in html
-    for outside in ("<script", "<link", "<img", "src=", "@import", "url("):
-        assert outside not in html
-    assert "\\|" in markdown(report)
-
-
-def test_the_command_writes_files_and_says_which(tmp_path, capsys):
-    written(tmp_path / "runs", made("few-shot --dataset hmdb51", [scored("test", 60.0)]))
-    out = tmp_path / "out"
-    assert main([str(tmp_path / "runs"), "--out", str(out)]) == 0
-    said = capsys.readouterr().out
-    names = {path.name for path in out.iterdir()}
-    assert {"report.md", "report.html", "few-shot.csv", "table-8.csv", "runs.csv"} <= names
-    assert all(name in said for name in names)
-
-
-def test_a_run_named_twice_counts_once(tmp_path):
-    ((path, _),) = written(tmp_path, made("few-shot --dataset hmdb51", [scored("test", 60.0)]))
-    out = tmp_path / "out"
-    assert main([str(tmp_path), str(path), "--out", str(out)]) == 0
-    assert "run 2" not in (out / "report.md").read_text()
-    assert "1 run." in (out / "report.md").read_text()
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [("absent.json", "absent.json"), ("empty", "holds no result.json"), ("odd.json", "no result")],
-)
-def test_what_is_no_result_is_refused_in_one_line(tmp_path, capsys, name, told):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "odd.json").write_text("[]")
-    out = tmp_path / "out"
-    assert main([str(tmp_path / name), "--out", str(out)]) == 1
-    said = capsys.readouterr().err
-    assert told in said and len(said.splitlines()) == 1
-    assert not out.exists()
