@@ -1,39 +1,51 @@
 """What of a benchmark is there, and what is missing: counted in columns, per split and class.
 
 A clip of the official list is *there* when a file was found for it and *missing* when not; a file
-that no clip accounts for is *unexpected*. Nothing is opened or decoded.
+that no clip accounts for is *unexpected*, and counted where ``prep.strays`` places it. Each clip
+and each file is in one class, or in what stands for none, so classes add up to the whole; splits
+may share clips. Nothing is opened or decoded.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from prep.benchmarks.layout import Bools, RawSource
+from prep.benchmarks.layout import Bools, Ints, RawSource
+from prep.strays import Strays, place_strays
 from shards.atomic import atomic_write
 from shards.schema import SPLIT_PREFIX
 
 UNLABELLED = "(no label published)"
+CLASSLESS = "(in no class folder)"
+SPLITLESS = "(in no split)"
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Clips of an official list, and those of them whose files are there."""
+    """Clips of an official list, those of them whose files are there, and files of no clip."""
 
     expected: int
     have: int
+    unexpected: int
 
     @property
     def missing(self) -> int:
         """Clips without a file."""
         return self.expected - self.have
+
+    @property
+    def nonzero(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.expected or self.unexpected)
 
 
 @dataclass(frozen=True)
@@ -55,31 +67,68 @@ class Inventory:
 
 
 def take_inventory(source: RawSource) -> Inventory:
-    """Count the clips of a source that are there, per split and class; classes without any stay."""
-    there = np.asarray(pc.is_valid(source.clips["file"]))
-    # Place 0 of every count is for clips without a label (id -1).
-    places = np.asarray(source.clips["class_id"]) + 1
-    everywhere = np.ones(len(there), dtype=np.bool_)
-    overall = _per_class(places, there, everywhere, len(source.classes))
+    """Count clips and unexpected files per split and class; classes without any stay.
+
+    What is of no class or of no split comes last, where there is any.
+    """
+    names = [UNLABELLED, *source.classes.names, CLASSLESS]
+    strays = place_strays(source)
+    count = _Count(
+        np.asarray(source.clips["class_id"]) + 1,
+        np.asarray(pc.is_valid(source.clips["file"])),
+        np.where(strays.classless, len(names) - 1, strays.class_ids + 1),
+        len(names),
+    )
     per_split = {
-        split: _per_class(places, there, _members(source, split), len(source.classes))
-        for split in source.splits
+        split: count.per_place(clips, files)
+        for split, (clips, files) in _memberships(source, strays).items()
     }
-    names = [UNLABELLED, *source.classes.names]
-    order = [*range(1, len(names)), 0]
+    overall = count.per_place(
+        np.ones(len(count.clips), np.bool_), np.ones(len(count.files), np.bool_)
+    )
+    totals = {split: _sum(tallies) for split, tallies in per_split.items()}
     return Inventory(
         _sum(overall),
-        {split: _sum(tallies) for split, tallies in per_split.items()},
+        {split: total for split, total in totals.items() if split != SPLITLESS or total.nonzero},
         tuple(
             ClassTally(
                 names[place],
                 overall[place],
-                {s: tallies[place] for s, tallies in per_split.items() if tallies[place].expected},
+                {s: tallies[place] for s, tallies in per_split.items() if tallies[place].nonzero},
             )
-            for place in order
-            if place or overall[place].expected
+            for place in (*range(1, len(names) - 1), 0, len(names) - 1)
+            if 0 < place < len(names) - 1 or overall[place].nonzero
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Where clips and unexpected files are counted.
+
+    Place 0 is for clips without a label (id -1), then come the classes, then what is of none.
+    """
+
+    clips: Ints
+    there: Bools
+    files: Ints
+    places: int
+
+    def per_place(self, clips: Bools, files: Bools) -> list[Tally]:
+        """A tally of each place, of some clips and files."""
+        chosen = (self.clips[clips], self.clips[clips & self.there], self.files[files])
+        columns = (np.bincount(places, minlength=self.places).tolist() for places in chosen)
+        return [Tally(*three) for three in zip(*columns, strict=True)]
+
+
+def _memberships(source: RawSource, strays: Strays) -> dict[str, tuple[Bools, Bools]]:
+    """The clips and the unexpected files of each split, and those of none."""
+    found = {split: (_members(source, split), strays.splits[split]) for split in source.splits}
+    clips, files = np.ones(len(source.clips), np.bool_), np.ones(len(source.unexpected), np.bool_)
+    for of_clip, of_file in found.values():
+        clips &= ~of_clip
+        files &= ~of_file
+    return found | {SPLITLESS: (clips, files)}
 
 
 def missing_clips(source: RawSource) -> pa.Table:
@@ -112,18 +161,17 @@ def _members(source: RawSource, split: str) -> Bools:
     return np.asarray(source.clips[SPLIT_PREFIX + split], dtype=np.bool_)
 
 
-def _per_class(places: np.ndarray, there: Bools, chosen: Bools, classes: int) -> list[Tally]:
-    """Tally of the chosen clips at each place: 0 without a label, then the class ids from 1."""
-    expected = np.bincount(places[chosen], minlength=classes + 1)
-    have = np.bincount(places[chosen & there], minlength=classes + 1)
-    return [Tally(*pair) for pair in zip(expected.tolist(), have.tolist(), strict=True)]
-
-
 def _sum(tallies: list[Tally]) -> Tally:
-    return Tally(sum(t.expected for t in tallies), sum(t.have for t in tallies))
+    return Tally(
+        sum(tally.expected for tally in tallies),
+        sum(tally.have for tally in tallies),
+        sum(tally.unexpected for tally in tallies),
+    )
 
 
-def short_classes(inventory: Inventory) -> Iterator[ClassTally]:
-    """Classes that miss clips, those that miss most first."""
-    short = [item for item in inventory.classes if item.clips.missing]
-    yield from sorted(short, key=lambda item: -item.clips.missing)
+def most_first(
+    inventory: Inventory, what: Literal["missing", "unexpected"]
+) -> tuple[ClassTally, ...]:
+    """Classes with missing clips, or with unexpected files, those with most of them first."""
+    number = attrgetter(f"clips.{what}")
+    return tuple(sorted(filter(number, inventory.classes), key=number, reverse=True))

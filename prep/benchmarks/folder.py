@@ -120,14 +120,16 @@ def scan_folder(root: Path, what: str, mend: str, from_frames: bool = False) -> 
         for name in files:
             kind = "archive" if is_archive(name) else kind_of.get(_suffix(name), "other")
             kinds[kind].append(prefix + name)
-    videos, unreadable = _as_text(kinds["video"])
+    # What is no UTF-8 can be neither listed nor matched, only told.
+    texts = {kind: _as_text(paths) for kind, paths in kinds.items()}
+    shown = {kind: tuple(good.to_pylist() + escaped) for kind, (good, escaped) in texts.items()}
     return FolderFiles(
         root,
-        videos,
-        tuple(kinds["other"]),
-        tuple(kinds["list"]),
-        tuple(kinds["archive"]),
-        tuple(kinds["odd"] + unreadable),
+        texts["video"][0],
+        (*shown["other"], *texts["list"][1]),
+        tuple(texts["list"][0].to_pylist()),
+        shown["archive"],
+        (*shown["odd"], *texts["video"][1]),
         from_frames,
     )
 

@@ -49,9 +49,11 @@ class RawSource:
     classes: ClassList
     splits: tuple[str, ...]
     clips: pa.Table  # form of shards.schema: one row an official clip, file null when missing
-    unexpected: tuple[str, ...]  # files no official clip accounts for, copies included
+    unexpected: tuple[str, ...]  # files no official clip accounts for, second copies first
     notes: tuple[str, ...]  # what a user should know, one line each
     from_frames: bool = False  # files are folders of frames
+    # Places in clips of the first clip that each second copy holds.
+    copied: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class Found:
 
     files: pa.Array  # string (N,), null when missing
     unexpected: tuple[str, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    copied: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # as in RawSource
 
 
 def walk_root(benchmark: str, root: Path, from_frames: bool = False) -> FolderFiles:
@@ -145,11 +148,10 @@ def matched_source(
     """
     class_ids = official.columns.class_ids if wanted is None else wanted.class_ids
     matches = match_files(raw.videos, keys, class_ids, official.classes, raw.root)
-    files = matches.files if wanted is None else matches.files.take(pa.array(wanted.of_row))
-    return raw_source(raw, official, _found(raw, matches, files))
+    return raw_source(raw, official, _found(raw, matches, wanted))
 
 
-def _found(raw: FolderFiles, matches: Matches, files: pa.Array) -> Found:
+def _found(raw: FolderFiles, matches: Matches, wanted: Wanted | None) -> Found:
     """Files by row, and what to tell of the rest; every other video counts as unexpected."""
     notes = []
     if matches.copies:
@@ -169,7 +171,11 @@ def _found(raw: FolderFiles, matches: Matches, files: pa.Array) -> Found:
     other = _other_kind(raw)
     if other:
         notes.append(f"not used: {other}")
-    return Found(files, matches.copies + matches.strangers + raw.odd, tuple(notes))
+    unexpected = matches.copies + matches.strangers + raw.odd
+    if wanted is None:
+        return Found(matches.files, unexpected, tuple(notes), matches.copy_of)
+    files = matches.files.take(pa.array(wanted.of_row))
+    return Found(files, unexpected, tuple(notes), wanted.first_row[matches.copy_of])
 
 
 def raw_source(raw: FolderFiles, official: OfficialList, found: Found) -> RawSource:
@@ -197,6 +203,7 @@ def raw_source(raw: FolderFiles, official: OfficialList, found: Found) -> RawSou
         found.unexpected,
         (*official.notes, *found.notes),
         raw.from_frames,
+        found.copied,
     )
 
 

@@ -36,6 +36,7 @@ class Wanted:
     names: pa.Array  # string (W,)
     class_ids: np.ndarray  # int64 (W,): of the first row of that name
     of_row: np.ndarray  # int64 (N,): position of each row's name among them
+    first_row: np.ndarray  # int64 (W,): of each name
 
 
 def wanted_names(names: pa.Array, class_ids: np.ndarray) -> Wanted:
@@ -43,7 +44,7 @@ def wanted_names(names: pa.Array, class_ids: np.ndarray) -> Wanted:
     encoded = names.dictionary_encode()
     of_row = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     first = np.unique(of_row, return_index=True)[1]
-    return Wanted(encoded.dictionary, class_ids[first], of_row)
+    return Wanted(encoded.dictionary, class_ids[first], of_row, first)
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Matches:
 
     files: pa.Array  # string (n_wanted,): path, null when there is none
     copies: tuple[str, ...]  # bear the name of a clip that took another file
+    copy_of: np.ndarray  # int64 (n_copies,): position of that wanted name
     strangers: tuple[str, ...]  # bear no wanted name
     misplaced: int  # files taken out of the folder of another class
     copied: str = ""  # the file that was taken in place of the first copy
@@ -89,6 +91,7 @@ def match_files(
     return Matches(
         files=paths.take(pa.array(file_of, mask=file_of < 0)),
         copies=tuple(paths.take(pa.array(copies)).to_pylist()),
+        copy_of=wanted[copies].astype(np.int64),
         strangers=tuple(paths.take(pa.array(np.flatnonzero(wanted < 0))).to_pylist()),
         misplaced=int((rank[taken] == _OTHER_CLASS).sum()),
         copied=paths[int(file_of[wanted[copies[0]]])].as_py() if len(copies) else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +13,14 @@ from manifests.classes import canonical
 from prep.benchmarks import SOURCES, RawSource
 from prep.benchmarks.places import PLACES
 from prep.folders import missing_file, raw_folder
-from prep.scan import Inventory, Tally, short_classes, take_inventory, write_missing
-from prep.text import aligned, count, cut
+from prep.scan import ClassTally, Inventory, Tally, most_first, take_inventory, write_missing
+from prep.text import SCREEN_LINES, aligned, count, cut
 from prep.words import Annotations, Dataset, FromFrames, Root
 
-_HEAD = ("have", "expected", "missing")
+_HEAD = ("have", "expected", "missing", "unexpected")
 _SHOWN_FILES = 5
+_SHOWN_CROWDED = 10
+_UNEXPECTED = "unexpected, second copies or of no listed clip; not used:"
 
 
 @dataclass(frozen=True)
@@ -77,26 +79,31 @@ class ScanReport:
                 "",
                 *_table("split", splits),
                 *self._class_lines(),
-                *_listed("of no listed clip, or second copies of one; not used:", unexpected),
+                *_listed(
+                    "unexpected, of no listed clip or second copies of one; not used:", unexpected
+                ),
                 *(f"note: {note}" for note in self.source.notes),
                 *self._mend_lines(),
             ]
         )
 
-    def _class_lines(self) -> list[str]:
-        short = {item.name: item.clips for item in short_classes(self.inventory)}
-        if not short:
-            return []
-        title = f"{len(short):,} of {len(self.inventory.classes):,} classes miss clips, most first:"
-        head, *rows = _table("class", short)
-        return ["", title, head, *cut(rows)]
+    def _class_lines(self) -> Iterator[str]:
+        classes = self.source.classes.names
+        if short := most_first(self.inventory, "missing"):
+            lack = len({item.name for item in short}.intersection(classes))
+            yield from ("", f"{lack:,} of {len(classes):,} classes miss clips, most first:")
+            yield from _class_table(short)
+        if crowded := most_first(self.inventory, "unexpected"):
+            yield from ("", "unexpected files by class, most first:")
+            yield from _class_table(crowded, _SHOWN_CROWDED)
 
     def _mend_lines(self) -> list[str]:
-        if self.missing_list is None:
-            return ["", "nothing is missing"]
+        if not self.inventory.clips.missing:
+            emptied = f"; {self.missing_list} lists none now" if self.missing_list else ""
+            return ["", f"nothing is missing{emptied}"]
         lines = [f"missing clips are listed in {self.missing_list}"]
         place = PLACES.get(self.source.benchmark)
-        if self.inventory.clips.missing and place:
+        if place:
             lines += [f"get them from {place.videos}", f"terms: {place.terms}"]
         return ["", *lines]
 
@@ -124,12 +131,23 @@ class ScanReport:
 
 
 def _numbers(tally: Tally) -> dict[str, int]:
-    return {"have": tally.have, "expected": tally.expected, "missing": tally.missing}
+    return {
+        "have": tally.have,
+        "expected": tally.expected,
+        "missing": tally.missing,
+        "unexpected": tally.unexpected,
+    }
 
 
 def _table(title: str, tallies: dict[str, Tally]) -> list[str]:
-    rows = [(name, t.have, t.expected, t.missing) for name, t in tallies.items()]
-    return aligned([(title, *_HEAD), *rows])
+    return aligned(
+        [(title, *_HEAD), *((name, *_numbers(t).values()) for name, t in tallies.items())]
+    )
+
+
+def _class_table(items: Iterable[ClassTally], limit: int = SCREEN_LINES) -> list[str]:
+    head, *rows = _table("class", {item.name: item.clips for item in items})
+    return [head, *cut(rows, limit)]
 
 
 def _listed(title: str, names: Iterable[str]) -> list[str]:

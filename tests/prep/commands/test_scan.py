@@ -40,8 +40,9 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path / "here")
 
 
-def _numbers(have: int, expected: int) -> dict[str, int]:
-    return {"have": have, "expected": expected, "missing": expected - have}
+def _numbers(have: int, expected: int, unexpected: int = 0) -> dict[str, int]:
+    missing = expected - have
+    return {"have": have, "expected": expected, "missing": missing, "unexpected": unexpected}
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -51,8 +52,12 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def test_counts_per_split_and_class(custom):
     report = said("scan", "--dataset", "custom", "--root", custom, "--json").json
-    assert report["clips"] == _numbers(3, 6)
-    assert report["splits"] == {"train": _numbers(2, 3), "test": _numbers(1, 3)}
+    assert report["clips"] == _numbers(3, 6, 1)
+    assert report["splits"] == {
+        "train": _numbers(2, 3),
+        "test": _numbers(1, 3),
+        "(in no split)": _numbers(0, 0, 1),
+    }
     assert report["classes"] == [
         {
             "name": "close",
@@ -63,6 +68,11 @@ def test_counts_per_split_and_class(custom):
             "name": "open",
             **_numbers(2, 3),
             "splits": {"train": _numbers(1, 2), "test": _numbers(1, 1)},
+        },
+        {
+            "name": "(in no class folder)",
+            **_numbers(0, 0, 1),
+            "splits": {"(in no split)": _numbers(0, 0, 1)},
         },
     ]
     assert report["unexpected"] == ["b/stranger.mp4"]
@@ -96,6 +106,7 @@ def test_nothing_missing_leaves_no_stale_list(custom):
         (custom / file).touch()
     found = said(*words)
     assert _rows(Path("data/missing-custom.csv")) == []
+    assert "nothing is missing; data/missing-custom.csv lists none now" in found.out
     Path("data/missing-custom.csv").unlink()
     found = said(*words)
     assert found.code == 0
@@ -132,15 +143,18 @@ def test_real_lists_half_a_dataset(annotations, tmp_path):
             path.touch()
     words = ("scan", "--dataset", "ucf", "--root", tmp_path / "raw", "--annotations", lists)
     report = said(*words, "--json").json
-    assert report["clips"] == _numbers(len(mine), len(names))
+    copies = [name for name in mine if name.startswith(two[0])]
+    assert report["clips"] == _numbers(len(mine), len(names), len(copies))
     assert tuple(report["splits"]) == SPLITS
     for number in (1, 2, 3):
         both = [report["splits"][f"{part}{number}"] for part in ("train", "test")]
         assert sum(tally["have"] for tally in both) == len(mine)
+        assert sum(tally["unexpected"] for tally in both) == len(copies)
     classes = {item["name"]: item for item in report["classes"]}
     assert len(classes) == 101
     assert [name for name, item in classes.items() if not item["missing"]] == list(two)
-    copies = [name for name in mine if name.startswith(two[0])]
+    assert classes[two[0]]["unexpected"] == len(copies)
+    assert sum(item["unexpected"] for item in classes.values()) == len(copies)
     assert report["unexpected"] == [f"two/{name}" for name in copies]
     found = said(*words)
     assert found.code == 0
