@@ -11,10 +11,12 @@ from prep.benchmarks.places import PLACES, OfficialPlace
 class About:
     """A benchmark's title as its authors write it, and the paper to cite; "" where there is none.
 
-    ``place`` is None for videos that have no official source. ``terms`` is a sentence or half one.
+    ``creator`` is whoever made the videos a benchmark, "unknown" for one's own. ``place`` is None
+    for videos that have no official source. ``terms`` is a sentence or half one.
     """
 
     title: str
+    creator: str
     paper: str
     place: OfficialPlace | None
     terms: str
@@ -34,6 +36,16 @@ _TITLES = {
     "activitynet": "ActivityNet 1.3",
     "toy": "Rendered toy actions",
     "custom": "Videos of one's own",
+}
+_CREATORS = {
+    "ucf101": "Center for Research in Computer Vision, University of Central Florida",
+    "hmdb51": "Serre Lab, Brown University",
+    "kinetics400": "Google DeepMind",
+    "kinetics600": "Google DeepMind",
+    "ssv2": "Twenty Billion Neurons, now Qualcomm",
+    "activitynet": "ActivityNet team",
+    "toy": "actionshards",
+    "custom": "unknown",
 }
 _PAPERS = {
     "ucf101": "Soomro, Zamir, Shah. UCF101: A Dataset of 101 Human Actions Classes From Videos in "
@@ -56,7 +68,7 @@ _OWN_TERMS = {
 
 
 def about(benchmark: str) -> About:
-    """Title, paper, official place and terms of a benchmark, or of "custom"."""
+    """Title, creator, paper, official place and terms of a benchmark, or of "custom"."""
     place = PLACES.get(benchmark)
     terms = place.terms if place else _OWN_TERMS[benchmark]
-    return About(_TITLES[benchmark], _PAPERS.get(benchmark, ""), place, terms)
+    return About(_TITLES[benchmark], _CREATORS[benchmark], _PAPERS.get(benchmark, ""), place, terms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ from prep.text import count, size
 from shards.info import DatasetInfo
 
 _MOST_SUBSETS = 40
+# What Markdown takes for more than a letter; an underscore between two letters is none of that.
+_MARKUP = re.compile(r"[\\`*<&|~$\[\]]|(?<![^\W_])_|_(?![^\W_])")
 
 _DECODER = '''```python
 import itertools
@@ -46,7 +49,7 @@ def card_text(found: HubSet, told: About) -> str:
         _citing(found.info, told),
         _classes(found),
     )
-    body = "\n".join("\n".join(section) for section in sections)
+    body = "\n".join(line for section in sections for line in section)
     return f"---\n{card_header(found, told).strip()}\n---\n\n{body}"
 
 
@@ -55,9 +58,14 @@ def made_by(info: DatasetInfo) -> str:
     words = ["prep shard", f"--dataset {info.benchmark}"]
     if info.benchmark == "custom":
         words.append("--annotations list.csv")
+    settings = dict(info.settings)
+    if settings.get("decoder") == "frames":
+        fps = settings["fps"]
+        words.append("--from-frames" if fps is None else f"--from-frames --fps {fps}")
+        del settings["decoder"]
     for name in ("frames", "short_side", "decoder"):
-        if name in info.settings:
-            words.append(f"--{name.replace('_', '-')} {info.settings[name]}")
+        if name in settings:
+            words.append(f"--{name.replace('_', '-')} {settings[name]}")
     return " ".join(words)
 
 
@@ -127,8 +135,8 @@ def _splits(found: HubSet) -> Iterator[str]:
     if official and any(split.partition == "all" for split in found.splits):
         yield ""
         yield (
-            "The official splits share their videos, and a video is stored once: `full` is all of "
-            "them, and `.json` says of each clip which official splits it is in."
+            "A clip is stored once, whatever number of official splits it is in: `full` is all of "
+            "them, and `.json` says of each clip which splits those are."
         )
         yield ""
         yield "```python"
@@ -210,7 +218,10 @@ def _encoding(info: DatasetInfo) -> Iterator[str]:
     yield made_by(info)
     yield "```"
     yield ""
-    yield "(and `--clips-per-shard` where it was not left to the length of the list)"
+    yield (
+        "(with `--root`, `--annotations` and `--clips-per-shard` where they were not left out: the "
+        "set does not know them)"
+    )
     yield ""
     yield "| setting | value |"
     yield "|---|---|"
@@ -246,8 +257,8 @@ def _citing(info: DatasetInfo, told: About) -> Iterator[str]:
 
 
 def _cell(name: str) -> str:
-    """A name inside a table, on one line."""
-    return " ".join(name.split()).replace("|", "\\|")
+    """A name inside a table, on one line and as it is: nothing of it is markup."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(name.split()))
 
 
 def _classes(found: HubSet) -> Iterator[str]:

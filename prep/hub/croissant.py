@@ -8,14 +8,16 @@
     videos         a record a clip: its JPEGs end to end, out of the tars
     sidecars       a record a clip: what its .json says, the lengths of those JPEGs among it
 
-Addresses are relative to the file, so it holds for the folder and for the repository alike. There
-is no ``datePublished``: that day is known to whoever publishes the repository, not to the set.
+Addresses are relative to the file, so it holds for the folder and for the repository alike. Every
+property that Croissant 1.0 requires is there. ``datePublished`` is the day on which dataset.json
+was written: the set knows no later one, and the same set gives the same file.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +25,8 @@ import pyarrow as pa
 from prep.hub.about import About
 from prep.hub.card import holdings
 from prep.hub.contents import HubSet, RepoFile
+from prep.hub.target import CARD
+from shards.info import DATASET_JSON
 from shards.records import FRAME_FIELDS, record_schema
 from shards.tables import SAMPLES
 
@@ -82,7 +86,6 @@ def croissant_text(found: HubSet, told: About) -> str:
 def croissant(found: HubSet, told: About) -> dict[str, Any]:
     """The metadata as JSON values; the same for the same set."""
     info = found.info
-    optional = {"license": told.link, "url": told.link, "citeAs": told.paper or None}
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -90,7 +93,11 @@ def croissant(found: HubSet, told: About) -> dict[str, Any]:
         "name": f"{info.benchmark}-shards",
         "alternateName": f"{told.title} as shards of JPEG frames",
         "description": " ".join([*holdings(found), f"Terms: {told.terms}."]),
-        **{name: value for name, value in optional.items() if value},
+        "license": told.link or {"@type": "sc:CreativeWork", "description": told.terms},
+        "url": told.link or CARD,
+        "creator": {"@type": "sc:Organization", "name": told.creator},
+        "datePublished": _finished(found),
+        **({"citeAs": told.paper} if told.paper else {}),
         "version": f"1.0.0+{info.identity[:12]}",
         "identifier": info.identity,
         "keywords": ["action recognition", "video", info.benchmark],
@@ -102,6 +109,12 @@ def croissant(found: HubSet, told: About) -> dict[str, Any]:
             _members("sidecars", "json", "sc:Text", _MEMBERS["json"][1]),
         ],
     }
+
+
+def _finished(found: HubSet) -> str:
+    """The day, in UTC, on which the set's dataset.json was written."""
+    (info,) = (file for file in found.files if file.place == DATASET_JSON)
+    return datetime.fromtimestamp(info.time_ns / 1e9, timezone.utc).date().isoformat()
 
 
 def _distribution(found: HubSet) -> Iterator[dict[str, Any]]:

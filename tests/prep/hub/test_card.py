@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.classes import BENCHMARKS
+from prep.cli import parsed
 from prep.hub.about import about
 from prep.hub.card import card_text, made_by
 from prep.hub.contents import HubSet, read_set
-from prep.video.settings import EncodeSettings
+from prep.video.settings import EncodeSettings, chosen_decoder
 from shards.records import DatasetHeader
 from shards.store import ShardStore
 from shards.subsets import few_shot
@@ -87,6 +88,21 @@ def test_clips_without_a_label_have_a_row_of_their_own(tmp_path):
     assert int(rows[-1][2]) == (made.labels < 0).sum()
 
 
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("<b>kick</b> & `run`", r"\<b>kick\</b> \& \`run\`"),
+        ("*a* __b__ _c", r"\*a\* \_\_b\_\_ \_c"),
+        (r"[x](y) a\b $z$", r"\[x\](y) a\\b \$z\$"),
+        ("kick_ball, 2: \u00fc", "kick_ball, 2: \u00fc"),
+    ],
+)
+def test_a_name_is_no_markup(found, name, cell):
+    header = DatasetHeader("custom", (name, *CLASSES[1:]), *_rest(found))
+    text = card_text(replace(found, info=replace(found.info, header=header)), about("custom"))
+    assert f"\n| 0 | {cell} | " in text
+
+
 @settings(max_examples=30)
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=4, max_size=4, unique=True))
 def test_a_class_is_one_row_whatever_its_name(found, names):
@@ -104,15 +120,16 @@ def _rest(found: HubSet):
 
 @pytest.mark.parametrize("benchmark", [*BENCHMARKS, "custom"])
 @pytest.mark.parametrize("frames", ["auto", "all", 17])
-def test_the_command_names_the_settings(found, benchmark, frames):
-    made = EncodeSettings(frames=frames, short_side=128, decoder="pyav")
+@pytest.mark.parametrize(
+    "source", [{"decoder": "pyav"}, {"decoder": "frames"}, {"decoder": "frames", "fps": 29.97003}]
+)
+def test_the_command_names_the_settings(found, benchmark, frames, source):
+    made = EncodeSettings(frames=frames, short_side=128, **source)
     header = DatasetHeader(benchmark, CLASSES, (), made.as_json(benchmark))
     words = made_by(replace(found.info, header=header)).split()
-    said = dict(zip(words[2::2], words[3::2], strict=True))
-    again = EncodeSettings(
-        frames=said["--frames"] if said["--frames"] == "all" else int(said["--frames"]),
-        short_side=int(said["--short-side"]),
-        decoder=said["--decoder"],
-    )
-    assert said["--dataset"] == benchmark
+    assert words[:2] == ["prep", "shard"]
+    said = parsed("shard", words[2:])
+    decoder = chosen_decoder(said.decoder, said.from_frames)
+    again = EncodeSettings(said.frames, said.short_side, decoder=decoder, fps=said.fps)
+    assert said.dataset == benchmark
     assert again.as_json(benchmark) == made.as_json(benchmark)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+import os
+import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,9 +52,9 @@ def test_every_key_is_of_the_vocabulary(described):
     _, content = described
     plain = {"name", "description", "version", "license", "url", "keywords", "identifier"}
     plain |= {"alternateName", "distribution", "contentUrl", "contentSize", "containedIn"}
-    plain |= {"encodingFormat", "sha256"}
+    plain |= {"encodingFormat", "sha256", "creator", "datePublished"}
     known = plain | set(content["@context"]) | {"@context", "@type", "@id"}
-    body = {name: value for name, value in content.items() if name != "@context"}
+    body = {k: v for k, v in copy.deepcopy(content).items() if k != "@context"}
     records = [r.pop("data") for r in body["recordSet"] if "data" in r]
     assert records
     assert {key for node in _nodes(body) for key in node} <= known
@@ -73,11 +77,33 @@ def test_fields_are_the_columns(described):
     assert sorted(columns) == sorted(pq.read_schema(store.folder / "samples.parquet").names)
 
 
+def test_every_property_that_the_format_requires_is_there(described):
+    store, content = described
+    assert content["@type"] == "sc:Dataset"
+    assert content["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    for name in ("name", "description", "url", "license", "creator", "distribution"):
+        assert content[name], name
+    assert content["license"]["@type"] == "sc:CreativeWork"
+    assert content["creator"]["@type"] == "sc:Organization"
+    written = (store.folder / "dataset.json").stat().st_mtime
+    assert content["datePublished"] == time.strftime("%Y-%m-%d", time.gmtime(written))
+
+
+def test_of_the_same_set_only_the_day_moves(described, tmp_path):
+    store, content = described
+    later = shutil.copytree(store.folder, tmp_path / "custom")
+    os.utime(later / "dataset.json", (1e9, 1e9))
+    other = croissant(read_set("custom", later), about("custom"))
+    assert other.pop("datePublished") == "2001-09-09"
+    assert other == {k: v for k, v in content.items() if k != "datePublished"}
+
+
 def test_terms_and_paper_of_a_benchmark(tmp_path):
     store = named(tmp_path / "hmdb51", "hmdb51")
     told = about("hmdb51")
     content = croissant(read_set("hmdb51", store.folder), told)
-    assert content["license"] == told.link
+    assert content["license"] == content["url"] == told.link
+    assert content["creator"]["name"] == told.creator
     assert content["citeAs"] == told.paper
     (classes,) = (records for records in content["recordSet"] if records["@id"] == "classes")
     assert [row["classes/name"] for row in classes["data"]] == list(store.classes.names)
