@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from manifests.errors import UserError
 from manifests.near import did_you_mean
+from prep.spelling import one_line, wrong_word
 
 
 class Report(Protocol):
@@ -117,8 +118,10 @@ def parsed(name: str, words: Sequence[str]) -> Command:
 
     module, attribute, summary = COMMANDS[name]
     kind: Any = getattr(importlib.import_module(module), attribute)
+    if wrong := wrong_word(kind, words):
+        sys.exit(_refuse(f"prep {name}", wrong, 2))
     # tyro prints help and leaves with code 0, or what is wrong with the words and leaves with 2.
-    with _reader_may_leave():
+    with _reader_may_leave(), one_line(f"prep {name}", words):
         command: Command = tyro.cli(
             kind,
             args=list(words),

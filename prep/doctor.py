@@ -85,6 +85,24 @@ PROBES = (
         False,
         "the plain CPU backend loads without it; pip install -e '.[cuda12]' or '.[cuda13]'",
     ),
+    Probe(
+        "Ray",
+        "import ray; say(ray.__version__)",
+        False,
+        "only `prep shard --engine ray` needs it; pip install -e '.[ray]'",
+    ),
+    Probe(
+        "openai client",
+        "import openai; say(openai.__version__)",
+        False,
+        "only `prep describe ask` needs it; pip install -e '.[describe]'",
+    ),
+    Probe(
+        "object stores",
+        "import s3fs, aiohttp; say(f's3fs {s3fs.__version__}, aiohttp {aiohttp.__version__}')",
+        False,
+        "only shards at s3:// or https:// need it; pip install -e '.[remote]'",
+    ),
 )
 
 

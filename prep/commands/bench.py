@@ -49,7 +49,12 @@ class Bench:
     rounds: Annotated[int, arg(metavar="N", help="times each way is measured")] = 3
     seconds: Annotated[float, arg(metavar="S", help="how long each time")] = 3.0
     picture: Annotated[
-        Path | None, arg(metavar="PNG", help="where a picture of it goes (default: none)")
+        Path | None,
+        arg(
+            metavar="PNG",
+            help="where a picture of it goes",
+            help_behavior_hint="(default: none is made)",
+        ),
     ] = None
     recipe: Annotated[
         str,
@@ -57,6 +62,7 @@ class Bench:
             metavar='"WORDS"',
             help='words of train/run.py, such as "few-shot --shots 16 --epochs 2": run them too, '
             "and tell how much of a training step is spent waiting for data",
+            help_behavior_hint="(default: no training)",
         ),
     ] = ""
     tables: Annotated[

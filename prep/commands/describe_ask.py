@@ -66,7 +66,12 @@ class Ask:
         str, arg(metavar="VARIABLE", help="variable of the environment that holds the key")
     ] = "OPENAI_API_KEY"
     key_file: Annotated[
-        Path | None, arg(metavar="FILE", help="file that holds the key, instead of a variable")
+        Path | None,
+        arg(
+            metavar="FILE",
+            help="file that holds the key, instead of a variable",
+            help_behavior_hint="(default: none, the variable is read)",
+        ),
     ] = None
     parallel: Annotated[int, arg(metavar="N", help="requests at a time")] = 8
     timeout: Annotated[float, arg(metavar="SECONDS", help="longest wait for one answer")] = 120.0

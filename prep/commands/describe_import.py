@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from tyro.conf import Positional, arg
 
@@ -41,7 +41,12 @@ class Import:
         arg(metavar="NAME", help="the benchmark", help_behavior_hint="(default: by the name)"),
     ] = None
     kind: Annotated[
-        Literal["spatial", "temporal"] | None, arg(help_behavior_hint="(default: by the name)")
+        Literal["spatial", "temporal"] | None,
+        arg(
+            metavar="spatial|temporal",
+            help="looks or steps",
+            help_behavior_hint="(default: by the name)",
+        ),
     ] = None
     n: Annotated[
         int | None,
@@ -50,13 +55,18 @@ class Import:
     part: Annotated[
         Part | None,
         arg(
+            metavar="|".join(get_args(Part)),
             help="the classes it is about: halves and zero-shot lists count from 0 again",
             help_behavior_hint="(default: by the name)",
         ),
     ] = None
     labels: Annotated[
         Path | None,
-        arg(metavar="CSV", help="the file's own order of classes, rows id,name"),
+        arg(
+            metavar="CSV",
+            help="the file's own order of classes, rows id,name",
+            help_behavior_hint="(default: that of the public label lists)",
+        ),
     ] = None
     as_published: Annotated[
         bool, arg(help="keep several sentences in one string as they are, and blank ones")

@@ -28,7 +28,12 @@ class Preview:
     dataset: Dataset
     shards: ShardsAnywhere = SHARDS
     subset: Annotated[
-        str, arg(metavar="NAME", help="a subset beside the shards (default: all clips)")
+        str,
+        arg(
+            metavar="NAME",
+            help="a subset beside the shards",
+            help_behavior_hint="(default: all clips)",
+        ),
     ] = ""
     clips: Annotated[int, arg(metavar="N", help="clips on the page, spread evenly")] = 16
     frames: Annotated[int, arg(metavar="T", help="frames of a clip")] = 8

@@ -16,10 +16,10 @@ _MODELS = "folder that holds the sizes"
 
 @dataclass(frozen=True)
 class Show:
-    """Words of `prep weights show`: what a file of weights holds."""
+    """Tell what a file of weights holds."""
 
     source: Annotated[Positional[str], arg(metavar="SRC", help=_SOURCE)]
-    models: Annotated[Path, arg(help=_MODELS)] = Path("data/models")
+    models: Annotated[Path, arg(metavar="DIR", help=_MODELS)] = Path("data/models")
 
     def run(self) -> WeightsReport:
         """Read and check every tensor; nothing is written."""
@@ -29,7 +29,7 @@ class Show:
 
 @dataclass(frozen=True)
 class Convert:
-    """Words of `prep weights convert`: any published form as model.safetensors, once."""
+    """Turn any published form of weights into model.safetensors, once."""
 
     source: Annotated[Positional[str], arg(metavar="SRC", help=_SOURCE)]
     target: Annotated[
@@ -40,19 +40,29 @@ class Convert:
             "else a folder",
         ),
     ]
-    models: Annotated[Path, arg(help=_MODELS)] = Path("data/models")
+    models: Annotated[Path, arg(metavar="DIR", help=_MODELS)] = Path("data/models")
     inflate: Annotated[
         bool, arg(help="make a ViCLIP of a CLIP: what ViCLIP's pre-training starts from")
     ] = False
     frames: Annotated[
-        int | None, arg(metavar="N", help="frames of ViCLIP's time embedding; default: as in SRC")
+        int | None,
+        arg(
+            metavar="N",
+            help="frames of ViCLIP's time embedding",
+            help_behavior_hint="(default: as in SRC)",
+        ),
     ] = None
     time: Annotated[
         Literal["official", "linear"],
         arg(help="fewer --frames by the first rows, or by interpolation"),
     ] = "official"
     context: Annotated[
-        int | None, arg(metavar="N", help="longest text in token ids; default: as in SRC")
+        int | None,
+        arg(
+            metavar="N",
+            help="longest text in token ids",
+            help_behavior_hint="(default: as in SRC)",
+        ),
     ] = None
     overwrite: Annotated[bool, arg(help="replace weights that are there")] = False
 

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Final, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
+from manifests.boxes import paragraphs
 from manifests.near import did_you_mean
 
 _HELP: Final = ("--help", "-h")
-_BORDER: Final = " │─"
 
 
 def wrong(program: str, message: str) -> NoReturn:
@@ -95,18 +95,5 @@ def one_line(program: str) -> Iterator[None]:
             yield
     except SystemExit as left:
         if left.code == 2:
-            wrong(program, first_paragraph(told.getvalue()))
+            wrong(program, paragraphs(told.getvalue())[0])
         raise
-
-
-def first_paragraph(text: str) -> str:
-    """The first paragraph of a box of lines, as one line."""
-    kept: list[str] = []
-    for line in text.splitlines():
-        plain = line.strip(_BORDER)
-        if not line.strip().startswith("│"):
-            continue
-        if not plain and kept:
-            break
-        kept.append(plain)
-    return " ".join(kept) or " ".join(text.split())

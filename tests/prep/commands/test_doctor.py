@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def test_this_machine_is_fit_and_every_line_says_what_was_found():
     assert found.code == 0, found.out
     assert found.json["ok"]
     assert {"Python", "ffmpeg", "PyAV", "torch", "DALI", "GPU", "memory", "disk"} <= set(findings)
+    assert {"Ray", "openai client", "object stores"} <= set(findings)
     assert {"decord", "processor", "/dev/shm", "open files"} <= set(findings)
     assert all(item["found"] for item in findings.values())
     assert all(item["mend"] or item["state"] != "missing" for item in findings.values())
@@ -119,3 +121,13 @@ def test_memory_is_that_of_the_control_group(monkeypatch):
     assert memory_limit() == 1048576
     limit["/sys/fs/cgroup/memory.max"] = "max\n"
     assert memory_limit() == machine
+
+
+def test_an_extra_that_is_not_installed_is_a_note_that_names_it():
+    extras = {"Ray": "ray", "openai client": "describe", "object stores": "remote"}
+    found = {item.name: item for item in doctor.PROBES if item.name in extras}
+    assert found.keys() == extras.keys()
+    for name, item in found.items():
+        absent = probe(replace(item, code=f"import sys; sys.path.clear(); {item.code}"))
+        assert (absent.name, absent.state) == (name, "note") and "No module" in absent.found
+        assert absent.mend.endswith(f"pip install -e '.[{extras[name]}]'")

@@ -22,7 +22,7 @@ from train.methods import (
 from train.methods.options import LORA_PRESETS
 from train.recipes.published import RECIPES, Choice
 from train.recipes.records import TASKS, BaseNovel, FewShot, Grid, ZeroShot
-from train.recipes.spelling import first_paragraph, options_of
+from train.recipes.spelling import options_of
 from train.recipes.words import Where, read_words
 
 
@@ -260,12 +260,6 @@ def test_every_option_of_every_method_is_known_and_a_near_one_named(capsys):
         for option in options_of(read_words(words)):
             said = refused([*words, f"{option}x"], capsys)
             assert f"did you mean {option}?" in said or f"did you mean --no-{option[2:]}" in said
-
-
-def test_a_paragraph_of_a_box_and_of_none_is_one_line():
-    box = "╭─ Wrong ──╮\n│ it is    │\n│ wrong    │\n│ ──────── │\n│ see more │\n╰──────────╯\n"
-    assert first_paragraph(box) == "it is wrong"
-    assert first_paragraph("plain\n  words\n") == "plain words"
 
 
 @pytest.mark.parametrize("task", TASKS)

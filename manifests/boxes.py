@@ -1,0 +1,28 @@
+"""What tyro says of wrong words, out of the box that it draws around it."""
+
+from __future__ import annotations
+
+import re
+
+_RULE = re.compile(r"[-─]{4,}")
+
+
+def paragraphs(text: str) -> list[str]:
+    """Paragraphs of a box of lines, each as one line; a text without a box is one of them.
+
+    Where the terminal knows no lines to draw with, a box is a title, a rule, and what is below.
+    """
+    found: list[list[str]] = [[]]
+    for line in _inside(text.splitlines()):
+        if line and not _RULE.fullmatch(line):
+            found[-1].append(line)
+        elif found[-1]:
+            found.append([])
+    return [" ".join(lines) for lines in found if lines] or [" ".join(text.split())]
+
+
+def _inside(lines: list[str]) -> list[str]:
+    boxed = [line.strip().strip("│").strip() for line in lines if line.strip().startswith("│")]
+    plain = [line.strip() for line in lines]
+    rules = [i for i, line in enumerate(plain) if _RULE.fullmatch(line)]
+    return boxed or (plain[rules[0] + 1 :] if rules else [])
