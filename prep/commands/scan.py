@@ -140,9 +140,9 @@ def _numbers(tally: Tally) -> dict[str, int]:
 
 
 def _table(title: str, tallies: dict[str, Tally]) -> list[str]:
-    return aligned(
-        [(title, *_HEAD), *((name, *_numbers(t).values()) for name, t in tallies.items())]
-    )
+    rows: list[tuple[str | int, ...]] = [(title, *_HEAD)]
+    rows += [(name, *_numbers(tally).values()) for name, tally in tallies.items()]
+    return aligned(rows)
 
 
 def _class_table(items: Iterable[ClassTally], limit: int = SCREEN_LINES) -> list[str]:
