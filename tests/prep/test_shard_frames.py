@@ -158,7 +158,12 @@ def test_scan_and_plan(calm, raw, tmp_path):
     out = ("--out", tmp_path / "missing.csv")
     words = ("--dataset", "custom", "--root", root, "--from-frames")
     report = said("scan", *words, *out, "--json").json
-    assert report["clips"] == {"have": CLIPS - 1, "expected": CLIPS, "missing": 1}
+    assert report["clips"] == {
+        "have": CLIPS - 1,
+        "expected": CLIPS,
+        "missing": 1,
+        "unexpected": 1,
+    }
     assert report["unexpected"] == ["extra/clip"]
     found = said("plan", *words, "--out", tmp_path / "out", "--sample", "100", "--json").json
     images = list(root.rglob("*.jpg"))
