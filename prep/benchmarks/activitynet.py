@@ -15,7 +15,7 @@ several classes.
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
-from prep.benchmarks.annotation import AnnotationFolder, find_annotations, read_text
+from prep.benchmarks.annotation import AnnotationFolder, find_annotations, read_json
 from prep.benchmarks.folder import FolderFiles
 from prep.benchmarks.layout import (
     ClipColumns,
@@ -62,20 +62,17 @@ def list_activitynet(raw: FolderFiles, annotations: Path | None = None) -> Offic
     lists = find_annotations(
         NAME, annotations, raw, r"activity_?net.*\.json", "activity_net.v1-3.min.json"
     )
-    columns = _columns(lists, classes)
+    path, columns = _columns(lists, classes)
     empty = pc.sum(pc.less_equal(columns.ends, columns.starts), min_count=0).as_py()
-    notes = [f"empty segments in {lists.path}, no frame to cut: {empty:,}"] if empty else []
-    return OfficialList(NAME, classes, columns, (*lists.notes(), *notes))
+    notes = [f"empty segments in {path}, no frame to cut: {empty:,}"] if empty else []
+    return OfficialList(NAME, classes, columns, (*lists.notes((path,)), *notes))
 
 
 def _database(lists: AnnotationFolder) -> tuple[Path, Mapping[str, Any]]:
-    """The first file that holds a database, version 1.3 before others."""
+    """The first file that holds a database, version 1.3 before others, and its database."""
     for name in sorted(lists.files, key=lambda name: ("v1-3" not in name, name)):
         path = lists.files[name]
-        try:
-            content = json.loads(read_text(path), object_pairs_hook=_slim)
-        except ValueError as error:
-            raise UserError(f"{path} is no JSON ({error}): {get_annotations(NAME)}") from error
+        content = read_json(NAME, path, _slim)
         database = content.get("database", content) if isinstance(content, dict) else None
         if database and all(isinstance(v, dict) and "subset" in v for v in database.values()):
             return path, database
@@ -89,8 +86,8 @@ def _slim(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in pairs if key not in _NOT_READ}
 
 
-def _columns(lists: AnnotationFolder, classes: ClassList) -> ClipColumns:
-    """One row a segment; the parsed JSON, many times their size, is gone on return."""
+def _columns(lists: AnnotationFolder, classes: ClassList) -> tuple[Path, ClipColumns]:
+    """The file, and one row a segment; the parsed JSON, many times as large, is gone on return."""
     path, database = _database(lists)
     texts: tuple[list[Any], ...] = ([], [], [], [], [], [])
     for clip in _clips(path, database, classes):
@@ -98,7 +95,7 @@ def _columns(lists: AnnotationFolder, classes: ClassList) -> ClipColumns:
             values.append(value)
     names, videos, ids, starts, ends, partitions = texts
     of_row = np.array(partitions)
-    return ClipColumns(
+    columns = ClipColumns(
         rows=np.arange(len(names)),
         names=pa.array(names, pa.string()),
         videos=pa.array(videos, pa.string()),
@@ -108,6 +105,7 @@ def _columns(lists: AnnotationFolder, classes: ClassList) -> ClipColumns:
         starts=pa.array(starts, pa.float64()),
         ends=pa.array(ends, pa.float64()),
     )
+    return path, columns
 
 
 def _clips(path: Path, database: Mapping[str, Any], classes: ClassList) -> Iterator[_Row]:
@@ -115,11 +113,8 @@ def _clips(path: Path, database: Mapping[str, Any], classes: ClassList) -> Itera
     for video, entry in database.items():
         try:
             partition = _partition(entry["subset"])
-            segments = [
-                (classes.id_of(item["label"]), float(item["segment"][0]), float(item["segment"][1]))
-                for item in entry.get("annotations", ())
-            ]
-        except (KeyError, IndexError, TypeError, ValueError, UserError) as error:
+            segments = [_segment(item, classes) for item in _items(entry)]
+        except (KeyError, ValueError, UserError) as error:
             why = f"no field {error}" if isinstance(error, KeyError) else str(error)
             raise UserError(
                 f"{path}, video {video}: {why}; is it the official file of version 1.3? "
@@ -131,7 +126,25 @@ def _clips(path: Path, database: Mapping[str, Any], classes: ClassList) -> Itera
             yield video, video, -1, None, None, partition
 
 
-def _partition(subset: str) -> str:
-    if subset not in _PARTITIONS:
+def _items(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
+    items = entry.get("annotations", [])
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ValueError("its annotations are no list of segments")
+    return items
+
+
+def _segment(item: Mapping[str, Any], classes: ClassList) -> tuple[int, float, float]:
+    """Class id, start and end; ValueError or UserError when they are none."""
+    try:
+        start, end = map(float, item["segment"])
+    except (TypeError, ValueError):
+        start = end = math.nan
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise ValueError(f"segment {item['segment']!r} is no start and end in seconds")
+    return classes.id_of(str(item["label"])), start, end
+
+
+def _partition(subset: object) -> str:
+    if not isinstance(subset, str) or subset not in _PARTITIONS:
         raise ValueError(f"subset {subset!r} is none of {', '.join(_PARTITIONS)}")
     return _PARTITIONS[subset]

@@ -15,6 +15,7 @@ twice under one split, it stays two rows, and the second is refused when shards 
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
@@ -26,7 +27,7 @@ import pyarrow.csv as pacsv
 
 from manifests.classes import ClassList, class_list
 from manifests.errors import UserError
-from prep.benchmarks.annotation import find_annotations
+from prep.benchmarks.annotation import find_annotations, read_text
 from prep.benchmarks.folder import FolderFiles, bare_names
 from prep.benchmarks.layout import (
     Bools,
@@ -83,9 +84,10 @@ def _read_csv(path: Path) -> dict[str, pa.Array]:
     convert = pacsv.ConvertOptions(
         column_types=dict.fromkeys(_COLUMNS, pa.string()), strings_can_be_null=False
     )
+    text = io.BytesIO(read_text(path).encode())
     try:
-        table = pacsv.read_csv(path, convert_options=convert)
-    except (pa.ArrowInvalid, OSError) as error:
+        table = pacsv.read_csv(text, convert_options=convert)
+    except pa.ArrowInvalid as error:
         raise UserError(
             f"cannot read {path} ({str(error).splitlines()[0]}): write {_FORM}"
         ) from error

@@ -13,6 +13,7 @@ Every list names all clips of its class, 6766 in all. Rows are ordered by class 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from manifests.classes import ClassList, load_classes
@@ -33,6 +34,7 @@ from prep.benchmarks.layout import (
     open_root,
 )
 from prep.benchmarks.places import get_annotations
+from prep.text import count
 
 NAME = "hmdb51"
 _FILE = re.compile(r"(?P<name>.+)_test_split(?P<split>[123])\.txt", re.IGNORECASE)
@@ -55,7 +57,10 @@ def list_hmdb51(raw: FolderFiles, annotations: Path | None = None) -> OfficialLi
     files = _complete_splits(lists, classes)
     absent = [split for split in "123" if split not in files]
     notes = [f"no files of split {' and '.join(absent)} in {lists.path}"] if absent else []
-    return OfficialList(NAME, classes, _columns(files, classes), (*lists.notes(), *notes))
+    listed = {path: _read_list(path) for of_class in files.values() for path in of_class.values()}
+    columns = _columns(files, listed)
+    notes += _uneven_notes(files, listed)
+    return OfficialList(NAME, classes, columns, (*lists.notes(), *notes))
 
 
 def _complete_splits(lists: AnnotationFolder, classes: ClassList) -> dict[str, dict[int, Path]]:
@@ -77,27 +82,48 @@ def _complete_splits(lists: AnnotationFolder, classes: ClassList) -> dict[str, d
     return found
 
 
-def _columns(files: dict[str, dict[int, Path]], classes: ClassList) -> ClipColumns:
+def _columns(
+    files: dict[str, dict[int, Path]], listed: Mapping[Path, Mapping[str, str]]
+) -> ClipColumns:
     class_of: dict[str, int] = {}
     members: dict[str, set[str]] = {
         f"{part}{split}": set() for split in files for part in ("train", "test")
     }
     for split, by_class in files.items():
         for class_id, path in by_class.items():
-            for name, part in _read_list(path):
-                class_of[name] = class_id
+            for name, part in listed[path].items():
+                if class_of.setdefault(name, class_id) != class_id:
+                    raise UserError(
+                        f"{path} lists {name}, which the list of another class lists too: "
+                        f"{get_annotations(NAME)}"
+                    )
                 if part:
                     members[f"{part}{split}"].add(name)
     return member_columns(class_of, members)
 
 
-def _read_list(path: Path) -> list[tuple[str, str]]:
-    """Stem and part ("train", "test" or "" for unused) of each clip of a list."""
-    found = []
+def _uneven_notes(
+    files: dict[str, dict[int, Path]], listed: Mapping[Path, Mapping[str, str]]
+) -> Iterator[str]:
+    """The official lists of a class name the same clips in every split, unused ones included."""
+    for class_id in next(iter(files.values())):
+        paths = [by_class[class_id] for by_class in files.values()]
+        together = set().union(*(listed[path] for path in paths))
+        for path in paths:
+            if short := len(together) - len(listed[path]):
+                clips = count(short, "clip")
+                yield f"{path} lacks {clips} that other lists of its class have: was it cut short?"
+
+
+def _read_list(path: Path) -> dict[str, str]:
+    """Part ("train", "test" or "" for unused) of each clip of a list, by stem."""
+    found: dict[str, str] = {}
     for number, fields in read_fields(path):
         if len(fields) != 2 or fields[1] not in _FLAGS:
             raise wrong_line(NAME, path, number, "not of the form 'clip.avi flag', flag 0, 1 or 2")
-        found.append((re.sub(r"\.avi$", "", fields[0], flags=re.IGNORECASE), _FLAGS[fields[1]]))
+        name = re.sub(r"\.avi$", "", fields[0], flags=re.IGNORECASE)
+        if found.setdefault(name, _FLAGS[fields[1]]) != _FLAGS[fields[1]]:
+            raise wrong_line(NAME, path, number, f"{fields[0]} has another flag above")
     if not found:
         raise UserError(f"{path} lists no clip: {get_annotations(NAME)}")
     return found

@@ -15,6 +15,7 @@ vanish from YouTube); all lists are taken from one folder. Rows count the lines 
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ import pyarrow.csv as pacsv
 
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
-from prep.benchmarks.annotation import find_annotations
+from prep.benchmarks.annotation import find_annotations, read_text
 from prep.benchmarks.folder import FolderFiles
 from prep.benchmarks.layout import (
     Ints,
@@ -81,13 +82,17 @@ def _list(benchmark: str, raw: FolderFiles, annotations: Path | None) -> Officia
     names = _file_names(benchmark)
     pattern = "|".join(name.replace(".", r"\.") for words in names.values() for name in words)
     lists = find_annotations(benchmark, annotations, raw, pattern, "train.csv, val.csv or test.csv")
-    partitions = {
-        partition: _read_partition(path, benchmark, classes, labelled=partition != "test")
+    paths = {
+        partition: path
         for partition, words in names.items()
         if (path := lists.first(*words)) is not None
     }
+    partitions = {
+        partition: _read_partition(path, benchmark, classes, labelled=partition != "test")
+        for partition, path in paths.items()
+    }
     columns, notes = partition_columns(benchmark, partitions, FILES, lists.path)
-    return OfficialList(benchmark, classes, columns, (*lists.notes(), *notes))
+    return OfficialList(benchmark, classes, columns, (*lists.notes(paths.values()), *notes))
 
 
 def _file_names(benchmark: str) -> dict[str, list[str]]:
@@ -119,6 +124,8 @@ def _read_partition(path: Path, benchmark: str, classes: ClassList, labelled: bo
         raise UserError(f"{path} lists no clip: {get_annotations(benchmark)}")
     texts = {name: _column(table, name) for name in table.column_names}
     start, end = (_seconds(path, texts[name]) for name in _COLUMNS[1:])
+    if (line := pc.index(texts["youtube_id"], "").as_py() + 2) > 1:
+        raise UserError(f"{path}, line {line}: no youtube_id: is it the official list?")
     names = pc.binary_join_element_wise(texts["youtube_id"], start, end, "_")
     if "label" not in texts:
         return Partition(names, np.full(len(names), -1, np.int64))
@@ -126,15 +133,16 @@ def _read_partition(path: Path, benchmark: str, classes: ClassList, labelled: bo
 
 
 def _read_csv(path: Path, benchmark: str) -> pa.Table:
+    text = io.BytesIO(read_text(path).encode())
     try:
         return pacsv.read_csv(
-            path,
+            text,
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(("label", *_COLUMNS), pa.string()),
                 strings_can_be_null=False,
             ),
         )
-    except (pa.ArrowInvalid, OSError) as error:
+    except pa.ArrowInvalid as error:
         raise UserError(
             f"cannot read {path} as a list of {benchmark} ({str(error).splitlines()[0]}): "
             f"{get_annotations(benchmark)}"
@@ -148,11 +156,18 @@ def _column(table: pa.Table, name: str) -> pa.Array:
 def _seconds(path: Path, texts: pa.Array) -> pa.Array:
     """Times as they stand in clip names: whole seconds, six digits."""
     try:
-        whole = pc.cast(pc.cast(texts, pa.float64()), pa.int64(), safe=False)
+        seconds = pc.cast(texts, pa.float64())
     except pa.ArrowInvalid as error:
         raise UserError(
             f"{path}: {error}, where a time in seconds should be: is it the official list?"
         ) from error
+    fits = pc.and_(pc.greater_equal(seconds, 0.0), pc.less(seconds, 1e6))
+    if (place := pc.index(fits, False).as_py()) >= 0:
+        raise UserError(
+            f"{path}, line {place + 2}: {texts[place]} where a time in seconds should be: is it "
+            "the official list?"
+        )
+    whole = pc.cast(seconds, pa.int64(), safe=False)
     return pc.utf8_lpad(pc.cast(whole, pa.string()), 6, "0")
 
 

@@ -189,10 +189,11 @@ def raw_source(raw: FolderFiles, official: OfficialList, found: Found) -> RawSou
         wanted = f", such as {columns.names[0]},"
         first = f", such as {raw.videos[0]}" if len(raw.videos) else ""
         kind = "folders of images" if raw.from_frames else "videos"
+        notes = "".join(f" ({note})" for note in official.notes)
         raise UserError(
             f"none of the {len(columns.rows)} clips of {benchmark}{wanted} is among the "
             f"{len(raw.videos)} {kind} of {raw.root}{first}{_instead(raw)}: "
-            f"{get_videos(benchmark)}, or name another folder with --root"
+            f"{get_videos(benchmark)}, or name another folder with --root{notes}"
         )
     return RawSource(
         benchmark,

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from manifests.errors import UserError
 from prep.benchmarks.layout import FIRST_ROW, ClipColumns, Ints, repeat
 from prep.benchmarks.places import get_annotations
+from prep.text import count
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,17 @@ def partition_columns(
         ),
         splits={name: of_row == number for number, name in enumerate(parts)},
     )
-    return columns, _absent_note(parts, files, folder)
+    return columns, (*_absent_note(parts, files, folder), *_repeats_note(names, folder))
+
+
+def _repeats_note(names: pa.Array, folder: Path) -> tuple[str, ...]:
+    """Official lists name a clip once; a list saved under the name of another repeats all of it."""
+    counts = names.value_counts()
+    often = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    if not len(often):
+        return ()
+    clips = count(len(often), "clip")
+    return (f"{clips} named more than once by the lists in {folder}, first {often[0]}",)
 
 
 def _absent_note(parts: list[str], files: Mapping[str, str], folder: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ template with the brackets away. Rows count the entries of each file, see ``layo
 
 from __future__ import annotations
 
-import json
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from manifests.classes import ClassList, load_classes
 from manifests.errors import UserError
-from prep.benchmarks.annotation import AnnotationFolder, find_annotations, read_text
+from prep.benchmarks.annotation import find_annotations, read_json
 from prep.benchmarks.folder import FolderFiles
 from prep.benchmarks.layout import OfficialList, RawSource, matched_source, open_root
 from prep.benchmarks.matching import wanted_names
@@ -47,20 +47,24 @@ def list_ssv2(raw: FolderFiles, annotations: Path | None = None) -> OfficialList
     classes = load_classes(NAME)
     pattern = rf"({_OLD})?(labels|train|validation|test)\.json"
     lists = find_annotations(NAME, annotations, raw, pattern, "validation.json")
-    _check_labels(lists, classes)
-    partitions = {
-        partition: _read_partition(path, classes, labelled=partition != "test")
+    labels = lists.first("labels.json", _OLD + "labels.json")
+    if labels is not None:
+        _check_labels(labels, classes)
+    paths = {
+        partition: path
         for partition, file in FILES.items()
         if (path := lists.first(file, _OLD + file)) is not None
     }
+    partitions = {
+        partition: _read_partition(path, classes, labelled=partition != "test")
+        for partition, path in paths.items()
+    }
     columns, notes = partition_columns(NAME, partitions, FILES, lists.path)
-    return OfficialList(NAME, classes, columns, (*lists.notes(), *notes))
+    read = (*paths.values(), *([] if labels is None else [labels]))
+    return OfficialList(NAME, classes, columns, (*lists.notes(read), *notes))
 
 
-def _check_labels(lists: AnnotationFolder, classes: ClassList) -> None:
-    path = lists.first("labels.json", _OLD + "labels.json")
-    if path is None:
-        return
+def _check_labels(path: Path, classes: ClassList) -> None:
     labels = _load(path, dict)
     for name, number in labels.items():
         if str(classes.find(name)) != str(number):
@@ -72,14 +76,18 @@ def _check_labels(lists: AnnotationFolder, classes: ClassList) -> None:
 def _read_partition(path: Path, classes: ClassList, labelled: bool) -> Partition:
     """Ids and class ids of a list; a template is looked up once, an entry kept as two values."""
     id_of: dict[str, int] = {}
+    wanted = ("id", "template") if labelled else ("id",)
 
     def entry(pairs: list[tuple[str, Any]]) -> tuple[str, int]:
         fields = dict(pairs)
+        absent = [name for name in wanted if not isinstance(fields.get(name), (str, int))]
+        if absent:
+            raise _wrong(path, f"no field {absent[0]!r} of text in {_shown(fields)}")
         if not labelled:
             return str(fields["id"]), -1
         template = str(fields["template"])
         if template not in id_of:
-            id_of[template] = classes.id_of(template)
+            id_of[template] = _class_id(path, template, classes)
         return str(fields["id"]), id_of[template]
 
     entries = _load(path, list, entry)
@@ -93,16 +101,22 @@ def _read_partition(path: Path, classes: ClassList, labelled: bool) -> Partition
     )
 
 
+def _class_id(path: Path, template: str, classes: ClassList) -> int:
+    try:
+        return classes.id_of(template)
+    except UserError as error:
+        raise _wrong(path, str(error)) from error
+
+
+def _shown(fields: dict[str, Any]) -> str:
+    return textwrap.shorten(str(fields), 80, placeholder=" ...")
+
+
 def _load(
     path: Path, kind: type, entry: Callable[[list[tuple[str, Any]]], Any] | None = None
 ) -> Any:
     """Content of a JSON file of a list or a dict, each object of it made into an entry."""
-    text = read_text(path)
-    try:
-        content = json.loads(text, object_pairs_hook=entry)
-    except (ValueError, KeyError, UserError) as error:
-        why = f"no field {error}" if isinstance(error, KeyError) else str(error)
-        raise _wrong(path, why) from error
+    content = read_json(NAME, path, entry)
     if not isinstance(content, kind):
         raise UserError(f"{path} holds no {kind.__name__}: {get_annotations(NAME)}")
     return content

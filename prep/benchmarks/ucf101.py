@@ -9,6 +9,7 @@ to case. Rows are the union of the lists, ordered by class id and then by file n
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import pyarrow.compute as pc
@@ -30,6 +31,7 @@ from prep.benchmarks.layout import (
     open_root,
 )
 from prep.benchmarks.places import get_annotations
+from prep.text import count
 
 NAME = "ucf101"
 SPLITS = {
@@ -65,10 +67,34 @@ def list_ucf101(raw: FolderFiles, annotations: Path | None = None) -> OfficialLi
         raise UserError(
             f"{lists.path} holds no train or test list of {NAME}: {get_annotations(NAME)}"
         )
-    class_of = {name: number for listed in members.values() for name, number in listed.items()}
     absent = [file for split, file in SPLITS.items() if split not in members]
     notes = [f"not in {lists.path}, so without their splits: {', '.join(absent)}"] if absent else []
-    return OfficialList(NAME, classes, member_columns(class_of, members), (*lists.notes(), *notes))
+    notes += _overlap_notes(members)
+    columns = member_columns(_class_of(members, classes), members)
+    return OfficialList(NAME, classes, columns, (*lists.notes(), *notes))
+
+
+def _class_of(members: Mapping[str, Mapping[str, int]], classes: ClassList) -> dict[str, int]:
+    """Class id of each clip; UserError when two lists do not agree."""
+    class_of: dict[str, int] = {}
+    for split, listed in members.items():
+        for name, number in listed.items():
+            if class_of.setdefault(name, number) != number:
+                here, there = (classes.names[i] for i in (number, class_of[name]))
+                raise UserError(
+                    f"{SPLITS[split]} lists {name} under {here}, a list before it under {there}: "
+                    f"{get_annotations(NAME)}"
+                )
+    return class_of
+
+
+def _overlap_notes(members: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """Official train and test lists of one number share no clip."""
+    for number in (1, 2, 3):
+        train, test = (members.get(f"{part}{number}", {}) for part in ("train", "test"))
+        if both := sorted(train.keys() & test.keys()):
+            clips = count(len(both), "clip")
+            yield f"{clips} in both lists of split {number}, train and test, first {both[0]}"
 
 
 def _check_class_index(lists: AnnotationFolder, classes: ClassList) -> None:
@@ -85,6 +111,7 @@ def _check_class_index(lists: AnnotationFolder, classes: ClassList) -> None:
 def _read_list(path: Path, classes: ClassList) -> dict[str, int]:
     """Class id of each file stem of a train or test list."""
     found: dict[str, int] = {}
+    form = None
     for number, fields in read_fields(path):
         file = PurePosixPath(fields[0])
         class_id = classes.find(file.parent.name)
@@ -94,7 +121,12 @@ def _read_list(path: Path, classes: ClassList) -> dict[str, int]:
             raise wrong_line(
                 NAME, path, number, f"label {fields[1]}, but {file.parent.name} is {class_id + 1}"
             )
-        found[file.stem] = class_id
+        if form not in (None, (len(fields), file.suffix)):
+            why = f"{' '.join(fields)!r} is not written like the lines above, as if it were cut"
+            raise wrong_line(NAME, path, number, why)
+        form = len(fields), file.suffix
+        if found.setdefault(file.stem, class_id) != class_id:
+            raise wrong_line(NAME, path, number, f"{file.stem} stands under another class above")
     if not found:
         raise UserError(f"{path} lists no clip: {get_annotations(NAME)}")
     return found

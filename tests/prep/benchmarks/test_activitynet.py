@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 
 import pytest
 
@@ -33,7 +34,10 @@ DATABASE = {
 }
 
 
-def official(database, name="activity_net.v1-3.min.json") -> dict[str, str]:
+FILE = "activity_net.v1-3.min.json"
+
+
+def official(database, name=FILE) -> dict[str, str]:
     return {name: json.dumps({"database": database, "taxonomy": [], "version": "VERSION 1.3"})}
 
 
@@ -55,7 +59,7 @@ def test_one_clip_for_each_segment(tree):
     assert [row["partition"] for row in rows] == ["train", "train", "test", "val"]
     assert [row["split_test"] for row in rows] == [False, False, True, False]
     assert [row["file"] for row in rows] == ["train/v_v_123456789.mp4"] * 2 + ["v_-abc.mkv", None]
-    assert source.notes == (f"empty segments in {source.root}, no frame to cut: 1",)
+    assert source.notes == (f"empty segments in {source.root / FILE}, no frame to cut: 1",)
 
 
 def test_ids_with_and_without_prefix(tree):
@@ -137,11 +141,31 @@ def test_version_1_3_is_taken_before_others(tree):
             "video a: subset 'holdout' is none of training, .*; is it the official file",
         ),
         ({"a": entry("training", (0, 1, "Juggling"))}, "has no class 'Juggling'"),
-        ({"a": entry("training", ("x", 1, "Archery"))}, "video a: could not convert"),
+        (
+            {"a": entry("training", ("x", 1, "Archery"))},
+            "video a: segment .* is no start and end in seconds",
+        ),
         (
             {"a": {"subset": "training", "annotations": [{"label": "Archery"}]}},
             "video a: no field 'segment'",
         ),
+        *[
+            (
+                {"a": entry("training", (*times, "Archery"))},
+                "video a: segment .* is no start and end in seconds",
+            )
+            for times in ((0, math.nan), (None, 1), ([], 1))
+        ],
+        (
+            {"a": {"subset": "training", "annotations": [{"segment": [1], "label": "Archery"}]}},
+            "video a: segment .1. is no start and end in seconds",
+        ),
+        *[
+            ({"a": {"subset": "training", "annotations": wrong}}, "video a: its annotations are no")
+            for wrong in (None, {}, ["x"], "Archery")
+        ],
+        ({"a": {"subset": ["training"]}}, "subset .* is none of training"),
+        ({"a": entry("training", (0, 1, 7))}, "has no class '7'"),
         ({}, "no database of activitynet in"),
     ],
 )
@@ -151,5 +175,6 @@ def test_wrong_files(tree, database, why):
 
 
 def test_no_json(tree):
-    with pytest.raises(UserError, match="is no JSON"):
-        read(tree("v_a.mp4", texts={"activity_net.v1-3.min.json": "{"}))
+    for text in ("{", "", '{"database": {"a": {"subset": "training", "annot', "[" * 100_000):
+        with pytest.raises(UserError, match=r"is no JSON, or was cut short \("):
+            read(tree("v_a.mp4", texts={FILE: text}))

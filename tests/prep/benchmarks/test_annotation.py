@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from manifests.errors import UserError
@@ -50,6 +52,8 @@ def test_nothing_found_names_the_official_place(tree):
     with pytest.raises(UserError, match=r"none does not exist: .*--annotations"):
         root = tree("x.avi")
         find(root, root / "none")
+    with pytest.raises(UserError, match=r"^annotation folder /dev/null is no folder: "):
+        find(root, Path("/dev/null"))
 
 
 def test_lines_whatever_their_ends(tree):

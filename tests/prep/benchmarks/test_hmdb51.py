@@ -94,6 +94,20 @@ def test_a_split_that_lacks_classes(tree):
         read(tree("x.avi", texts=lists))
 
 
+def test_lists_that_contradict_each_other(tree):
+    with pytest.raises(UserError, match=r"split1\.txt, line 2: a\.avi has another flag"):
+        read(tree("x.avi", texts=made_lists(wave="a.avi 1 \na.avi 2 \n")))
+    with pytest.raises(UserError, match=r"which the list of another class lists too: get them"):
+        read(tree("x.avi", texts=made_lists(wave="a.avi 1 \n", kick="a.avi 1 \n")))
+
+
+def test_a_list_cut_between_lines_is_told(tree):
+    lists = made_lists("123", wave="a.avi 1 \nb.avi 2 \n")
+    lists[f"{FOLDER}/wave_test_split2.txt"] = "a.avi 1 \n"
+    (note,) = read(tree("a.avi", texts=lists)).notes
+    assert "wave_test_split2.txt lacks 1 clip that other lists of its class have" in note
+
+
 @pytest.mark.parametrize("line", ["clip.avi", "clip.avi 3", "a clip.avi 1"])
 def test_wrong_lines(tree, line):
     with pytest.raises(UserError, match=r"wave_test_split1\.txt, line 1: not of the form"):

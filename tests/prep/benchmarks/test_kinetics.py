@@ -165,6 +165,13 @@ def test_every_name_of_the_lists(tree, names):
         (HEAD + "laughing,abc,one,11,val\n", "'one'.*where a time in seconds should be"),
         (HEAD + "laughing,abc,1\n", "cannot read .*val.csv as a list of kinetics400"),
         ("", "cannot read"),
+        *[
+            (HEAD + f"laughing,abc,{time},11,val\n", f"line 2: {time} where a time in seconds")
+            for time in ("nan", "-5", "1e300")
+        ],
+        (HEAD + "laughing,,1,11,val\n", "line 2: no youtube_id"),
+        (HEAD.encode("utf-16"), "val.csv is no UTF-8 text .invalid start byte"),
+        (HEAD.encode("utf-16-le"), "val.csv is no UTF-8 text .a zero byte after 1 others"),
     ],
 )
 def test_wrong_lists(tree, text, why):
@@ -175,6 +182,31 @@ def test_wrong_lists(tree, text, why):
 def test_an_empty_list_is_wrong(tree):
     with pytest.raises(UserError, match=r"none of the 0 clips|lists no clip"):
         read(tree("x.mp4", texts={"val.csv": HEAD}))
+
+
+def test_another_edition_beside_is_told(tree):
+    texts = {"val.csv": HEAD + "laughing,abc,1,11,val\n", "kinetics-400_val.csv": HEAD}
+    source = read(tree("abc.mp4", texts=texts))
+    assert source.notes[0].endswith(f"not read: {source.root / 'kinetics-400_val.csv'}")
+
+
+def test_the_lists_of_another_benchmark_come_last(tree):
+    """A folder of all annotations: each benchmark finds its own."""
+    texts = {
+        "kinetics400/val.csv": HEAD + "laughing,abc,1,11,val\n",
+        "kinetics400/test.csv": HEAD + "laughing,abd,1,11,test\n",
+        "k600/deep/val.csv": HEAD + "laughing,abe,1,11,val\n",
+    }
+    root = tree("abc.mp4", "abe.mp4", texts=texts)
+    assert read(root).clips["name"].to_pylist()[0].startswith("abc")
+    names = SOURCES["kinetics600"](root).clips["name"].to_pylist()
+    assert [name.partition("_")[0] for name in names] == ["abe"]
+
+
+def test_what_lists_are_absent_is_told_where_no_clip_is_there(tree):
+    texts = {"test.csv": HEAD + "laughing,abc,1,11,test\n"}
+    with pytest.raises(UserError, match=r"none of the 1 clips .*no train\.csv, val\.csv in"):
+        read(tree("x.mp4", texts=texts))
 
 
 def test_no_list_at_all(tree):

@@ -80,6 +80,21 @@ def test_the_same_id_listed_twice_keeps_both_rows(tree):
     source = read(tree("3.webm", texts=made(validation=[HOLDING, HOLDING])))
     assert source.clips["file"].to_pylist() == ["3.webm", "3.webm"]
     check_clips(source.clips)
+    assert "1 clip named more than once by the lists in " in source.notes[-1]
+
+
+def test_a_list_under_two_names_is_told(tree):
+    texts = made(test=[HOLDING, CLOSING], validation=[HOLDING])
+    old = {
+        f"{name.replace('validation', 'something-something-v2-validation')}": text
+        for name, text in texts.items()
+        if "validation" in name
+    }
+    source = read(tree("3.webm", texts={**texts, **old}))
+    (path,) = old
+    assert source.notes[0].endswith(f"also there and not read: {source.root / path}")
+    assert "1 clip named more than once by the lists in " in source.notes[-1]
+    assert ", first 3" in source.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +109,9 @@ def test_the_same_id_listed_twice_keeps_both_rows(tree):
         (made(validation=[]), r"validation\.json lists no clip"),
         ({"train.json": b"\xff\xfe"}, "^annotation file .*train.json is no UTF-8 text"),
         ({"train.json": "[{"}, r"train\.json: .*is it the official ssv2 list\?"),
+        ({"train.json": "[" * 100_000}, r"train\.json: this is no JSON, or was cut short"),
+        ({"train.json": "[]".encode("utf-16-le")}, "no UTF-8 text .a zero byte after 1 others"),
+        (made(test=[{"id": None}]), "no field 'id' of text in {'id': None}"),
         (made(labels={"Closing something": "6"}), "class 'Closing something' is not number 6"),
         (made(labels={"Closing something": "5"}), "holds no list of ssv2"),
     ],

@@ -111,6 +111,16 @@ def test_rows_do_not_depend_on_the_order_of_lines(tree):
         ),
         ("trainlist01.txt", "Sewing/v_Sewing_g08_c01.avi 2", "line 3: .* names no clip of a class"),
         ("testlist01.txt", "v_ApplyEyeMakeup_g08_c01.avi", "line 3: .* names no clip of a class"),
+        (
+            "trainlist01.txt",
+            "ApplyEyeMakeup/v_ApplyEyeMakeup_g1",
+            "line 3: .* is not written like the lines above, as if it were cut",
+        ),
+        (
+            "testlist01.txt",
+            "ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.a",
+            "line 3: .* is not written like",
+        ),
         ("classInd.txt", "1 Archery", "line 1: class 'Archery' is not number 1"),
         ("classInd.txt", "Archery", "line 1: not of the form"),
     ],
@@ -120,6 +130,24 @@ def test_wrong_lists_are_named_by_line(tree, file, line, why):
     texts = {**LISTS, name: LISTS.get(name, "") + line}
     with pytest.raises(UserError, match=rf"{file}, {why}.*crcv\.ucf\.edu"):
         read(tree(EYE, texts=texts))
+
+
+def test_lists_that_contradict_each_other(tree):
+    texts = {
+        "trainlist01.txt": "Archery/v_x.avi 3\n",
+        "testlist02.txt": "Bowling/v_x.avi\n",
+    }
+    with pytest.raises(UserError, match=r"testlist02\.txt lists v_x under Bowling, .* under Arch"):
+        read(tree("v_x.avi", texts=texts))
+    texts["testlist02.txt"] = "Archery/v_x.avi\nBowling/v_x.avi\n"
+    with pytest.raises(UserError, match=r"testlist02\.txt, line 2: v_x stands under another"):
+        read(tree("v_x.avi", texts=texts))
+
+
+def test_a_clip_of_both_train_and_test_is_told(tree):
+    texts = {"trainlist02.txt": "Archery/v_x.avi 3\n", "testlist02.txt": "Archery/v_x.avi\n"}
+    notes = read(tree("v_x.avi", texts=texts)).notes
+    assert "1 clip in both lists of split 2, train and test, first v_x" in notes
 
 
 def test_states_of_the_raw_folder(tree, tmp_path, annotations):
