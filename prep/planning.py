@@ -26,13 +26,15 @@ import numpy as np
 from prep.consent import check_pending
 from prep.ingest import compare, present_clips
 from prep.jobs import ShardJob
+from prep.scan import missing_list
 from shards.draws import raw_draws
 from shards.records import scan_records
 from shards.schema import Clip, EncodedClip, Reject
 
 Outcomes = Callable[[Sequence[Clip]], Iterator[EncodedClip | Reject]]
 
-#: Files of a shard (tar, index, record), and those of a set (three tables, dataset.json).
+#: Files of a shard (tar, index, record), and those of a set (three tables, dataset.json), to which
+#: the list of missing clips comes where there are any.
 FILES_OF_A_SHARD = 3
 FILES_OF_A_SET = 4
 
@@ -187,7 +189,10 @@ def free_bytes(folder: Path) -> int:
 def _fixed(job: ShardJob, names: Sequence[str]) -> int:
     """Bytes that shards take whatever is in them: each record repeats the header of the set."""
     header = len(json.dumps(job.plan.header.as_json()))
-    return len(names) * (_BYTES_PER_SHARD + header) + (_BYTES_PER_SET if names else 0)
+    if not names:
+        return 0
+    missing = len(missing_list(job.source)) if job.source.clips["file"].null_count else 0
+    return len(names) * (_BYTES_PER_SHARD + header) + _BYTES_PER_SET + missing
 
 
 def _clips_of(job: ShardJob, shard: str, file: str) -> tuple[Clip, ...]:

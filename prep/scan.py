@@ -19,14 +19,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from manifests.errors import UserError
 from prep.benchmarks.layout import Bools, Ints, RawSource
 from prep.strays import Strays, place_strays
-from shards.atomic import atomic_write
+from shards.atomic import atomic_write, disk_errors
 from shards.schema import SPLIT_PREFIX
 
 UNLABELLED = "(no label published)"
 CLASSLESS = "(in no class folder)"
 SPLITLESS = "(in no split)"
+
+_COLUMNS = ("row", "name", "video", "class", "splits", "start", "end")
+_HEAD = ",".join(f'"{name}"' for name in _COLUMNS).encode() + b"\n"
 
 
 @dataclass(frozen=True)
@@ -140,21 +144,30 @@ def missing_clips(source: RawSource) -> pa.Table:
         for split in source.splits
     ]
     joined = pc.binary_join_element_wise(*words, "") if words else pa.nulls(len(gone), pa.string())
-    columns = {"row": gone["row"], "name": gone["name"], "video": gone["video"]}
-    columns |= {"class": gone["class_name"], "splits": pc.utf8_trim_whitespace(joined)}
-    return pa.table(columns | {"start": gone["start"], "end": gone["end"]})
+    told = {"class": gone["class_name"], "splits": pc.utf8_trim_whitespace(joined)}
+    return pa.table({name: told[name] if name in told else gone[name] for name in _COLUMNS})
 
 
-def write_missing(source: RawSource, path: Path) -> int:
-    """Write the clips without a file as csv, whole or not at all; returns how many they are.
-
-    Raises UserError when the disk refuses.
-    """
-    table = missing_clips(source)
+def missing_list(source: RawSource) -> bytes:
+    """The clips without a file as csv."""
     text = io.BytesIO()
-    pacsv.write_csv(table, text)
-    atomic_write(path, text.getvalue())
-    return len(table)
+    pacsv.write_csv(missing_clips(source), text)
+    return text.getvalue()
+
+
+def check_place(path: Path) -> None:
+    """Raise UserError where a list of missing clips would take the place of something else."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file for the list of missing clips with --out")
+    with disk_errors(path):
+        begins = path.open("rb").readline() if path.exists() else _HEAD
+    if begins != _HEAD:
+        raise UserError(f"{path} is there and no list of missing clips: name another with --out")
+
+
+def write_missing(source: RawSource, path: Path) -> None:
+    """Write the list of missing clips, whole or not at all; UserError when the disk refuses."""
+    atomic_write(path, missing_list(source))
 
 
 def _members(source: RawSource, split: str) -> Bools:

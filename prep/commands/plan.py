@@ -66,6 +66,17 @@ class PlanReport:
         return max(1, min(self.workers, self.forecast.shards))
 
     @property
+    def tables(self) -> int:
+        """Files of the set that are of no shard."""
+        return FILES_OF_A_SET + int(self.job.source.clips["file"].null_count > 0)
+
+    @property
+    def files(self) -> int:
+        """Files to be written."""
+        shards = self.forecast.shards
+        return shards * FILES_OF_A_SHARD + self.tables if shards else 0
+
+    @property
     def hours(self) -> Estimate:
         """Hours until the end, with all workers."""
         return self.forecast.core_seconds.times(1 / 3600 / self.at_once)
@@ -92,8 +103,7 @@ class PlanReport:
         yield self._sample_line()
         a_clip = found.bytes.total / found.clips
         yield f"bytes: {_told(found.bytes, _size)}; {size(round(a_clip))} a clip"
-        files = found.shards * FILES_OF_A_SHARD + FILES_OF_A_SET
-        yield f"files: {files:,} (tar, index, record of each shard; {FILES_OF_A_SET} of the set)"
+        yield f"files: {self.files:,} (tar, index, record of each shard; {self.tables} of the set)"
         yield (
             f"time: {_told(self.hours, _time)} with {count(self.at_once, 'worker')}; "
             f"{_time(found.core_seconds.total / 3600)} of one core"
@@ -128,7 +138,7 @@ class PlanReport:
             "clips": {"official": len(self.job.source.clips), "to_make": found.clips},
             "shards": {"planned": len(self.job.plan.shards), "to_make": found.shards},
             "raw": {"files": found.files, "bytes": found.raw_bytes},
-            "files": found.shards * FILES_OF_A_SHARD + FILES_OF_A_SET if found.shards else 0,
+            "files": self.files,
             "bytes": asdict(found.bytes),
             "hours": asdict(self.hours),
             "core_hours": asdict(found.core_seconds.times(1 / 3600)),

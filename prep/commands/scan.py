@@ -13,7 +13,15 @@ from manifests.classes import canonical
 from prep.benchmarks import SOURCES, RawSource
 from prep.benchmarks.places import PLACES
 from prep.folders import missing_file, raw_folder
-from prep.scan import ClassTally, Inventory, Tally, most_first, take_inventory, write_missing
+from prep.scan import (
+    ClassTally,
+    Inventory,
+    Tally,
+    check_place,
+    most_first,
+    take_inventory,
+    write_missing,
+)
 from prep.text import SCREEN_LINES, aligned, count, cut
 from prep.words import Annotations, Dataset, FromFrames, Root
 
@@ -43,9 +51,10 @@ class Scan:
     def run(self) -> ScanReport:
         """Hold the raw folder against its official list; nothing is opened or decoded."""
         name = canonical(self.dataset)
+        path = self.out or missing_file(name)
+        check_place(path)
         source = SOURCES[name](raw_folder(name, self.root), self.annotations, self.from_frames)
         inventory = take_inventory(source)
-        path = self.out or missing_file(name)
         written = None
         # A list of an earlier day must not speak of clips that have come since.
         if inventory.clips.missing or path.exists():

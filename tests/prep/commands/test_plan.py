@@ -36,6 +36,22 @@ def test_all_files_tried_foretell_the_set(calm, toy_root, tmp_path):
     assert report["enough"]
 
 
+def test_the_list_of_missing_clips_counts(calm, toy_root, tmp_path):
+    """Of half a dataset it may be most of what the tables take."""
+    root = Path(shutil.copytree(toy_root, tmp_path / "raw"))
+    videos = sorted((root / "videos").rglob("*.*"))
+    for path in videos[: len(videos) // 2]:
+        path.unlink()
+    words = ("--dataset", "toy", "--root", root, "--out", tmp_path / "out")
+    report = said("plan", *words, "--sample", "1000", "--seconds", "600", "--json").json
+    assert not (tmp_path / "out").exists()
+    assert said("shard", *words).code == 0
+    made = [path for path in (tmp_path / "out/toy").rglob("[!.]*") if path.is_file()]
+    assert (tmp_path / "out/toy/missing.csv") in made
+    assert report["files"] == len(made)
+    assert report["bytes"]["total"] == pytest.approx(made_bytes(tmp_path / "out/toy"), rel=0.05)
+
+
 def test_a_few_files_foretell_it_within_their_range(calm, toy_root, tmp_path):
     first, second = (
         plan(toy_root, tmp_path, "--sample", "12", "--seed", "3", "--json").json for _ in range(2)

@@ -216,6 +216,16 @@ def test_an_unwritable_place_for_the_list(custom, tmp_path):
     assert (tmp_path / "file").read_text() == "in the way"
 
 
+def test_the_list_takes_the_place_of_nothing_else(custom, tmp_path):
+    words = ("scan", "--dataset", "custom", "--root", custom, "--out")
+    text = (custom / "list.csv").read_text()
+    assert "list.csv is there and no list of missing" in refused(*words, custom / "list.csv")
+    assert (custom / "list.csv").read_text() == text
+    assert f"{tmp_path} is a folder: name a file" in refused(*words, tmp_path)
+    for _ in range(2):
+        assert said(*words, tmp_path / "m.csv").code == 0
+
+
 def test_wrong_words():
     for words in ((), ("--dataset",), ("--dataset", "toy", "--rooot", "x")):
         found = said("scan", *words)
