@@ -161,7 +161,7 @@ def check_place(path: Path) -> None:
         raise UserError(f"{path} is a folder: name a file for the list of missing clips with --out")
     with disk_errors(path):
         begins = path.open("rb").readline() if path.exists() else _HEAD
-    if begins != _HEAD:
+    if begins not in (_HEAD, b""):
         raise UserError(f"{path} is there and no list of missing clips: name another with --out")
 
 

@@ -129,7 +129,9 @@ def read_text(path: Path) -> str:
 
 
 def _no_text(path: Path, why: str) -> UserError:
-    return UserError(f"annotation file {path} is no UTF-8 text ({why}): fetch it again")
+    return UserError(
+        f"annotation file {path} is no UTF-8 text ({why}): save it as such, or fetch it again"
+    )
 
 
 def read_json(

@@ -200,8 +200,12 @@ def _seconds(
     high = pc.fill_null(end, np.inf).to_numpy()
     wrong = np.flatnonzero(~((low >= 0) & (high > low)))
     if len(wrong):
-        line = int(lines[wrong[0]]) + 2
-        raise UserError(f"{path}, line {line}: the clip ends before it starts: give seconds")
+        first = int(wrong[0])
+        why = "the clip ends before it starts" if low[first] >= high[first] else "no such time"
+        raise UserError(
+            f"{path}, line {int(lines[first]) + 2}: {why}, start {starts[first].as_py()!r}, end "
+            f"{ends[first].as_py()!r}: give seconds from 0 on"
+        )
     return start, end
 
 

@@ -15,6 +15,8 @@ What is not taken is returned, so that nothing in a folder goes unmentioned.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,15 +120,18 @@ def _empty_copies(paths: pa.Array, wanted: np.ndarray, root: Path) -> np.ndarray
     """Which files are empty, looked at only where several bear the name of one clip."""
     empty = np.zeros(len(paths), bool)
     copied = np.bincount(wanted + 1)[wanted + 1] > 1
-    for place in np.flatnonzero(copied & (wanted >= 0)).tolist():
-        empty[place] = _is_empty(root / paths[place].as_py())
+    places = np.flatnonzero(copied & (wanted >= 0))
+    # A second copy of a whole benchmark is a million files: texts, and one question each.
+    names = paths.take(pa.array(places)).to_pylist()
+    empty[places] = [_is_empty(f"{root}/{name}") for name in names]
     return empty
 
 
-def _is_empty(path: Path) -> bool:
-    """Whether a file holds no byte, or a folder of frames nothing; what cannot be read does not."""
+def _is_empty(path: str) -> bool:
+    """Whether a file holds no byte, a folder of frames nothing, or neither can be looked into."""
     try:
-        return not any(path.iterdir()) if path.is_dir() else path.stat().st_size == 0
+        status = os.stat(path)  # noqa: PTH116
+        return not os.listdir(path) if stat.S_ISDIR(status.st_mode) else status.st_size == 0  # noqa: PTH208
     except OSError:
         return True
 

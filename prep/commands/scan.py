@@ -52,7 +52,8 @@ class Scan:
         """Hold the raw folder against its official list; nothing is opened or decoded."""
         name = canonical(self.dataset)
         path = self.out or missing_file(name)
-        check_place(path)
+        if self.out is not None:
+            check_place(path)
         source = SOURCES[name](raw_folder(name, self.root), self.annotations, self.from_frames)
         inventory = take_inventory(source)
         written = None

@@ -136,7 +136,11 @@ def test_no_line_is_lost(tmp_path_factory, lines):
         ("path,class\n/etc/passwd,wave\n", "line 2: path '/etc/passwd' names no file"),
         ("path,class,start\na.mp4,wave,soon\n", "'soon'.*where a time in seconds should be"),
         ("path,class,start,end\na.mp4,wave,3,3\n", "line 2: the clip ends before it starts"),
-        ("path,class,start,end\na.mp4,wave,,\na.mp4,wave,-1,\n", "line 3: the clip ends before"),
+        (
+            "path,class,start,end\na.mp4,wave,,\na.mp4,wave,-1,\n",
+            "line 3: no such time, start '-1'",
+        ),
+        ("path,class,start,end\na.mp4,wave,nan,2\n", "line 2: no such time, start 'nan', end '2'"),
         ("path,class\nb.mp4,wave\n", "none of the 1 clips of custom, such as b.mp4"),
     ],
 )

@@ -222,8 +222,10 @@ def test_the_list_takes_the_place_of_nothing_else(custom, tmp_path):
     assert "list.csv is there and no list of missing" in refused(*words, custom / "list.csv")
     assert (custom / "list.csv").read_text() == text
     assert f"{tmp_path} is a folder: name a file" in refused(*words, tmp_path)
+    (tmp_path / "m.csv").touch()
     for _ in range(2):
         assert said(*words, tmp_path / "m.csv").code == 0
+        assert len(_rows(tmp_path / "m.csv")) == 3
 
 
 def test_wrong_words():
