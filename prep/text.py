@@ -29,6 +29,11 @@ def cut(lines: Sequence[str], limit: int = SCREEN_LINES) -> list[str]:
     return [*lines[:limit], f"... and {more:,} more (all of them with --json)"]
 
 
+def one_line(name: str) -> str:
+    """A name of a file with whatever would break the line, or colour the screen, escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+
+
 def count(number: int, thing: str) -> str:
     """A number and its thing: "1 clip", "2,000 clips"."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")

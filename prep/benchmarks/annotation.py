@@ -119,7 +119,9 @@ def read_text(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise UserError(f"cannot read annotation file {path}: {error.strerror}") from error
+        raise UserError(
+            f"cannot read annotation file {path}: {error.strerror}; make it readable"
+        ) from error
     except UnicodeDecodeError as error:
         raise _no_text(path, f"{error.reason} at byte {error.start}") from error
     # Of UTF-16 without a byte order mark every byte is UTF-8.

@@ -22,7 +22,7 @@ from prep.scan import (
     take_inventory,
     write_missing,
 )
-from prep.text import SCREEN_LINES, aligned, count, cut
+from prep.text import SCREEN_LINES, aligned, count, cut, one_line
 from prep.words import Annotations, Dataset, FromFrames, Root
 
 _HEAD = ("have", "expected", "missing", "unexpected")
@@ -161,5 +161,5 @@ def _class_table(items: Iterable[ClassTally], limit: int = SCREEN_LINES) -> list
 
 
 def _listed(title: str, names: Iterable[str]) -> list[str]:
-    lines = [f"  {name}" for name in names]
+    lines = [f"  {one_line(name)}" for name in names]
     return ["", title, *cut(lines, _SHOWN_FILES)] if lines else []

@@ -228,6 +228,12 @@ def test_the_list_takes_the_place_of_nothing_else(custom, tmp_path):
         assert len(_rows(tmp_path / "m.csv")) == 3
 
 
+def test_a_name_that_would_break_the_line(custom):
+    (custom / "b" / "two\nlines\x1b[31m é.mp4").touch()
+    found = said("scan", "--dataset", "custom", "--root", custom)
+    assert "  b/two\\nlines\\x1b[31m é.mp4" in found.out.splitlines()
+
+
 def test_wrong_words():
     for words in ((), ("--dataset",), ("--dataset", "toy", "--rooot", "x")):
         found = said("scan", *words)
