@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from manifests.errors import UserError
 from prep.consent import check_pending
 from prep.ingest import compare, present_clips
 from prep.jobs import ShardJob
@@ -103,6 +104,7 @@ def forecast(
     ``at_most`` files are tried, and none is begun after ``seconds``. Raises UserError when
     `prep shard` would refuse the same words, or the disk fails.
     """
+    free = free_bytes(job.folder)
     scan = scan_records(job.folder)
     pending = compare(job, scan)
     check_pending(job, scan, pending)
@@ -123,7 +125,7 @@ def forecast(
             1, _fixed(job, names)
         ),
         core_seconds=estimate([probed.seconds for probed in sample], len(shard_of)),
-        free=free_bytes(job.folder),
+        free=free,
     )
 
 
@@ -179,10 +181,12 @@ def student(freedom: int) -> float:
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes that a user may still write where ``folder`` is, or will be."""
+    """Bytes that a user may still write where ``folder`` is, or will be; UserError for a file."""
     place = folder.absolute()
     while not place.exists():
         place = place.parent
+    if not place.is_dir():
+        raise UserError(f"{place} is no folder, so there is no place for {folder}: name another")
     return shutil.disk_usage(place).free
 
 

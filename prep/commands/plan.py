@@ -34,6 +34,8 @@ class Plan(SetWords):
         for word, value in (("workers", workers), ("sample", self.sample)):
             if value < 1:
                 raise UserError(f"--{word} {value}: at least 1")
+        if not self.seconds > 0:  # nan too
+            raise UserError(f"--seconds {self.seconds:g}: more than 0")
         job = self.job(Consent())
         outcomes = functools.partial(
             clip_outcomes,

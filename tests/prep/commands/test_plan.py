@@ -102,4 +102,10 @@ def test_refusals_are_those_of_prep_shard(calm, toy_root, tmp_path):
     assert "--remake" in refused(*words, tmp_path, "--short-side", "32")
     assert "lie inside each other" in refused(*words, toy_root / "shards")
     assert "--sample 0: at least 1" in refused(*words, tmp_path, "--sample", "0")
+    for seconds in ("0", "-1", "nan"):
+        assert f"--seconds {seconds}: more than 0" in refused(
+            *words, tmp_path, "--seconds", seconds
+        )
+    (tmp_path / "file").touch()
+    assert f"{tmp_path / 'file'} is no folder" in refused(*words, tmp_path / "file" / "deep")
     assert "--workers 0: at least 1" in refused(*words, tmp_path, "--workers", "0")
