@@ -132,7 +132,7 @@ def read_text(path: Path) -> str:
 
 def _no_text(path: Path, why: str) -> UserError:
     return UserError(
-        f"annotation file {path} is no UTF-8 text ({why}): save it as such, or fetch it again"
+        f"annotation file {path} is no UTF-8 text ({why}): save it as UTF-8 or fetch it again"
     )
 
 

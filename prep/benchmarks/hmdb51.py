@@ -93,9 +93,10 @@ def _columns(
         for class_id, path in by_class.items():
             for name, part in listed[path].items():
                 if class_of.setdefault(name, class_id) != class_id:
+                    other = next(iter(files.values()))[class_of[name]]
                     raise UserError(
-                        f"{path} lists {name}, which the list of another class lists too: "
-                        f"{get_annotations(NAME)}"
+                        f"{path} lists {name}, and so does a list of another class, such as "
+                        f"{other.name}: {get_annotations(NAME)}"
                     )
                 if part:
                     members[f"{part}{split}"].add(name)
@@ -106,13 +107,16 @@ def _uneven_notes(
     files: dict[str, dict[int, Path]], listed: Mapping[Path, Mapping[str, str]]
 ) -> Iterator[str]:
     """The official lists of a class name the same clips in every split, unused ones included."""
+    short: dict[Path, int] = {}
     for class_id in next(iter(files.values())):
         paths = [by_class[class_id] for by_class in files.values()]
         together = set().union(*(listed[path] for path in paths))
-        for path in paths:
-            if short := len(together) - len(listed[path]):
-                clips = count(short, "clip")
-                yield f"{path} lacks {clips} that other lists of its class have: was it cut short?"
+        short |= {path: lack for path in paths if (lack := len(together) - len(listed[path]))}
+    if short:
+        path, lack = next(iter(short.items()))
+        more = f", as do {len(short) - 1:,} more" if len(short) > 1 else ""
+        clips = count(lack, "clip")
+        yield f"{path} lacks {clips} that other lists of its class have{more}: was it cut short?"
 
 
 def _read_list(path: Path) -> dict[str, str]:

@@ -97,7 +97,7 @@ def test_a_split_that_lacks_classes(tree):
 def test_lists_that_contradict_each_other(tree):
     with pytest.raises(UserError, match=r"split1\.txt, line 2: a\.avi has another flag"):
         read(tree("x.avi", texts=made_lists(wave="a.avi 1 \na.avi 2 \n")))
-    with pytest.raises(UserError, match=r"which the list of another class lists too: get them"):
+    with pytest.raises(UserError, match=r"and so does a list of another class, such as kick_test"):
         read(tree("x.avi", texts=made_lists(wave="a.avi 1 \n", kick="a.avi 1 \n")))
 
 
@@ -105,7 +105,10 @@ def test_a_list_cut_between_lines_is_told(tree):
     lists = made_lists("123", wave="a.avi 1 \nb.avi 2 \n")
     lists[f"{FOLDER}/wave_test_split2.txt"] = "a.avi 1 \n"
     (note,) = read(tree("a.avi", texts=lists)).notes
-    assert "wave_test_split2.txt lacks 1 clip that other lists of its class have" in note
+    assert "wave_test_split2.txt lacks 1 clip that other lists of its class have: was" in note
+    lists[f"{FOLDER}/wave_test_split3.txt"] = "b.avi 1 \n"
+    (note,) = read(tree("a.avi", texts=lists)).notes
+    assert "have, as do 1 more: was it cut short?" in note
 
 
 @pytest.mark.parametrize("line", ["clip.avi", "clip.avi 3", "a clip.avi 1"])
