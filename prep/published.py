@@ -16,7 +16,8 @@ entries          JSON, ``[{"id": "74225", "template": ...}, ...]``   official So
 
 Names may hold blanks and commas, so numbers are taken from the end of a line, and only where every
 line has them; a first line of words alone is a heading. Line ends, a byte order mark, blanks at the
-end of a line and empty lines mean nothing. What the numbers mean is not asked here.
+end of a line, empty lines and lines that begin with ``# `` mean nothing, nor does a tab, ``;`` or
+``|`` in place of a blank, or quotes as csv writers set them. What numbers mean is not asked here.
 """
 
 from __future__ import annotations
@@ -43,8 +44,10 @@ Form = Literal[
     "name id", "path,id", "name frames id", "names", "listing", "columns", "segments", "entries"
 ]
 
-_NUMBER_AT_END = re.compile(r"^(.*[^\s,])\s*([\s,])\s*(\d{1,9})$")
-_HEADING = re.compile(r"[A-Za-z_ ,;\t]+")
+_NUMBER_AT_END = re.compile(r'^(.*[^\s,;|])\s*([\s,;|])\s*"?(\d{1,9}|-1)"?$')
+_HEADING = re.compile(r'#?[A-Za-z_ ,;|\t"]+')
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+_NAMES_HEADING = frozenset({"video", "path", "video_path", "name", "file", "filename", "clip"})
 _TIMES = ("youtube_id", "time_start", "time_end")
 
 
@@ -52,8 +55,8 @@ _TIMES = ("youtube_id", "time_start", "time_end")
 class PublishedList:
     """The clips of a list, in its order: N of them, repeated ones as often as they stand there.
 
-    ``paths`` are as written; ``ids`` int64 (N,) the numbers of their classes, or ``classes`` their
-    names, where the list gives any.
+    ``paths`` are as written; ``ids`` int64 (N,) the numbers of their classes, -1 for one that is
+    not told, or ``classes`` their names, where the list gives any.
     """
 
     file: str
@@ -82,7 +85,8 @@ def read_published(path: Path) -> PublishedList:
     if not path.is_file():
         raise UserError(f"there is no list {path}: name the file of a published list")
     text = _text(path)
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    lines = [line.strip() for line in text.split("\n")]
+    lines = [line for line in lines if line and not line.startswith("# ")]
     if not lines:
         raise UserError(f"{path} lists no clip: it is empty")
     form, paths, ids, classes = _read(path, text, lines)
@@ -126,18 +130,20 @@ def _read_lines(path: Path, lines: list[str]) -> _Read:
         lines, last = lines[1:], last[1:]
     bare = [number for number, match in enumerate(last, start=1) if match is None]
     if len(bare) * 2 >= len(lines):
-        return "names", lines, None, None
+        names = lines[1:] if lines[0].lower().strip('#" ') in _NAMES_HEADING else lines
+        return "names", [_unquoted(name) for name in names], None, None
     if bare:
         raise UserError(
             f"{path}, line {bare[0]}: {lines[bare[0] - 1]!r} ends in no class number as the "
             "others do: mend or delete the line"
         )
     found = [match for match in last if match]
-    ids = np.array([int(match[3]) for match in found], np.int64)
+    numbers = np.array([int(match[3]) for match in found], np.int64)
+    ids = numbers if (numbers >= 0).any() else None
     names = [_unquoted(match[1]) for match in found]
     before = [_NUMBER_AT_END.match(name) for name in names]
     if all(before):
-        return "name frames id", [match[1] for match in before if match], ids, None
+        return "name frames id", [_unquoted(match[1]) for match in before if match], ids, None
     return "path,id" if found[0][2] == "," else "name id", names, ids, None
 
 
@@ -218,8 +224,8 @@ def _parts(path: str) -> list[str]:
 
 def _unquoted(name: str) -> str:
     """A path as csv writers quote it, without the quotes."""
-    quoted = len(name) > 1 and name[0] == name[-1] == '"'
-    return name[1:-1].replace('""', '"') if quoted else name
+    quoted = _QUOTED.fullmatch(name)
+    return quoted[1].replace('""', '"') if quoted else name
 
 
 def _stem(name: str) -> str:

@@ -37,6 +37,16 @@ def read(tmp_path):
         ("path,label\na/x.mp4,7\n", "path,id", ["x"], ["a"], [7]),
         ("D:\\videos\\kick\\x.AVI 20\r\n", "name id", ["x"], ["kick"], [20]),
         ("a.b.c 3\n", "name id", ["a.b.c"], [""], [3]),
+        ("kick/A(1);x.avi;20\n", "name id", ["A(1);x"], ["kick"], [20]),
+        ("kick/x.avi | 20\n", "name id", ["x"], ["kick"], [20]),
+        ('"val/a, b/x.mp4","7"\n', "path,id", ["x"], ["a, b"], [7]),
+        ('"a/x.mp4","31","7"\n', "name frames id", ["x"], ["a"], [7]),
+        ('"clip","class"\n"a/x.mp4","7"\n', "path,id", ["x"], ["a"], [7]),
+        ("# path label\n# 2023\na/x.mp4 7\n", "name id", ["x"], ["a"], [7]),
+        ("#20_Rhythm_clap_0.avi 3\n", "name id", ["#20_Rhythm_clap_0"], [""], [3]),
+        ("video\na/x.mp4\n", "names", ["x"], ["a"], None),
+        ("x.mp4 -1\ny.mp4 4\n", "name id", ["x", "y"], ["", ""], [-1, 4]),
+        ("x.mp4 -1\ny.mp4 -1\n", "name id", ["x", "y"], ["", ""], None),
     ],
 )
 def test_forms_of_lines(read, text, form, stems, folders, ids):
@@ -119,7 +129,8 @@ def _lists(draw):
     names = draw(st.lists(_NAME.map(lambda name: f"{name}x.mp4"), min_size=1, max_size=12))
     ids = draw(st.lists(st.integers(0, 999), min_size=len(names), max_size=len(names)))
     form = draw(st.sampled_from(["name id", "path,id", "name frames id", "names"]))
-    between = {"name id": " ", "path,id": ",", "name frames id": " 17 "}.get(form)
+    ways = {"name id": " \t;|", "path,id": [",", ", "], "name frames id": [" 17 ", ";17;"]}
+    between = draw(st.sampled_from(ways[form])) if form in ways else None
     pairs = zip(names, ids, strict=True)
     lines = names if between is None else [f"{name}{between}{number}" for name, number in pairs]
     end = draw(st.sampled_from(["\n", "\r\n", " \n", "\t\r\n", "\n\n", "\r"]))
