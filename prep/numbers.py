@@ -116,7 +116,7 @@ def _followed(
     alike = [item for item in numberings if _counts_alike(item, classes, lines, own)]
     if not alike and _is_numbering(own, lines, len(classes)):
         return OWN, _counted(own, lines.numbers, classes), own
-    held = _best(lines, classes, alike) if alike else numberings[0]
+    held = (alike or numberings)[0]
     name = f"none that is known, so held against: {held.name} (--labels FILE names another)"
     return name, held.names, _table(held, classes, lines.numbers)
 
@@ -155,7 +155,7 @@ def _explains(table: Ints, lines: _Numbered, least: int) -> bool:
     right = np.bincount(truth.class_ids, weights=agrees[truth.lines])
     explained = int((2 * right > of_class).sum())
     most = 2 * int(agrees.sum()) > int(lines.known.sum())
-    return most and 2 * explained > np.count_nonzero(of_class) and explained >= least
+    return most and explained >= max(least, int((of_class > 0).sum()) // 2 + 1)
 
 
 def _majority(lines: _Numbered, classes: int) -> Ints:

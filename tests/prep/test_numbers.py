@@ -85,8 +85,8 @@ def test_numbers_permuted_over_all_classes_contradict(benchmark, which, seed):
     item = numberings[which % len(numberings)]
     draw = random.Random(seed)
     names = draw.sample(item.names, len(item.names))
-    orders = [other.names for other in numberings if set(other.names) == set(names)]
-    moved = min(sum(map(str.__ne__, names, order)) for order in orders)
+    order = next(n.names for n in numberings if set(n.names) == set(names))
+    moved = sum(map(str.__ne__, names, order))
     verdict = judged(numbered(names, item.first), benchmark)
     assert verdict.conflicts.sum() == 3 * moved
     if 2 * moved > len(names):
