@@ -22,8 +22,8 @@ from prep.benchmarks.annotation import read_text
 
 HEADINGS = frozenset({"id,name", "name,id", "index,name", "action", "id,class", "class,id"})
 
-_NUMBER_FIRST = re.compile(r"(?P<number>\d+)\s*[,\t ]\s*(?P<name>.+)")
-_NUMBER_LAST = re.compile(r"(?P<name>.+?)\s*[,\t ]\s*(?P<number>\d+)")
+_NUMBER_FIRST = re.compile(r"(?P<number>[0-9]{1,9})\s*[,\t ]\s*(?P<name>.+)")
+_NUMBER_LAST = re.compile(r"(?P<name>.+?)\s*[,\t ]\s*(?P<number>[0-9]{1,9})")
 
 
 def is_heading(line: str) -> bool:
@@ -77,5 +77,5 @@ def _from_json(path: Path, text: str) -> list[tuple[int, str]]:
         if all(key.isdigit() for key in content):
             return [(int(key), str(name)) for key, name in content.items()]
         return [(int(number), name) for name, number in content.items()]
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UserError(f"{path} is no label file: {error}") from error

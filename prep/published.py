@@ -46,6 +46,7 @@ Form = Literal[
 
 _NUMBER_AT_END = re.compile(r'^(.*[^\s,;|])\s*([\s,;|])\s*"?(\d{1,9}|-1)"?$')
 _HEADING = re.compile(r'#?[A-Za-z_ ,;|\t"]+')
+_NUMBER = re.compile(r"[0-9]{1,9}|-1")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _NAMES_HEADING = frozenset({"video", "path", "video_path", "name", "file", "filename", "clip"})
 _TIMES = ("youtube_id", "time_start", "time_end")
@@ -160,27 +161,42 @@ def _read_listing(lines: list[str]) -> list[str]:
 
 
 def _read_columns(path: Path, lines: list[str]) -> _Read:
-    rows = list(csv.DictReader(lines))
-    names = {name.strip().lower(): name for name in rows[0]} if rows else {}
+    head, rows = _csv_rows(path, lines)
+    column = {name: [row[i].strip() for row in rows] for i, name in enumerate(head)}
     try:
-        if "video" in names:
-            paths = [row[names["video"]].strip() for row in rows]
+        if "video" in column:
+            paths = column["video"]
         else:
-            id_, start, end = (names[name] for name in _TIMES)
-            paths = [f"{r[id_]}_{int(float(r[start])):06}_{int(float(r[end])):06}" for r in rows]
-    except (KeyError, ValueError, AttributeError, TypeError) as error:
+            times = zip(*(column[name] for name in _TIMES), strict=True)
+            paths = [f"{v}_{int(float(start)):06}_{int(float(end)):06}" for v, start, end in times]
+    except (KeyError, ValueError, OverflowError) as error:
         raise UserError(f"{path} is no list of clips by columns: {error}") from error
-    labels = [row[names["label"]].strip() for row in rows] if "label" in names else []
-    if labels and all(label.isdigit() for label in labels):
+    labels = column.get("label", [])
+    if labels and all(map(_NUMBER.fullmatch, labels)):
         return "columns", paths, np.array(labels).astype(np.int64), None
     return "columns", paths, None, tuple(labels) or None
+
+
+def _csv_rows(path: Path, lines: list[str]) -> tuple[list[str], list[list[str]]]:
+    """Names of the columns in lower case, and rows of just as many fields."""
+    try:
+        head, *rows = csv.reader(lines)
+    except csv.Error as error:
+        raise UserError(f"{path} is no list of clips by columns: {error}") from error
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(head):
+            raise UserError(
+                f"{path}, row {number} has {len(row)} fields where the first line names "
+                f"{len(head)}: mend or delete it"
+            )
+    return [name.strip().lower() for name in head], rows
 
 
 def _json(path: Path, text: str) -> Any:
     """What JSON holds; None for lines that merely begin like it: names may begin with a bracket."""
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if path.suffix.lower() == ".json":
             raise UserError(f"{path} is no JSON: {error}") from error
         return None
@@ -213,7 +229,7 @@ def _entries(content: list[dict[str, Any]]) -> _Read:
     """Clips by id, with the template of their class where there is one."""
     paths = [str(item["id"]) for item in content]
     labelled = all("template" in item for item in content)
-    classes = tuple(item["template"] for item in content) if labelled else None
+    classes = tuple(str(item["template"]) for item in content) if labelled else None
     return "entries", paths, None, classes
 
 

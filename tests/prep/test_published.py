@@ -69,6 +69,8 @@ def test_columns(read):
     assert (listed.form, listed.paths, listed.classes) == ("columns", ("v_a",), None)
     listed = read("video,label\na/x.mp4,3\n")
     assert (listed.ids.tolist(), listed.classes) == ([3], None)
+    for odd in ("²", "9" * 20):  # no numbers that could stand for a class
+        assert read(f"video,label\na/x.mp4,{odd}\n").classes == (odd,)
 
 
 def test_json(read):
@@ -99,6 +101,11 @@ def test_json(read):
         ("{}", "lists no clip"),
         ("a.avi 1\nb.avi\nc.avi 2\n", r"line 2: 'b.avi' ends in no class number"),
         ("label,youtube_id\nx,y\n", "no list of clips by columns"),
+        ("youtube_id,time_start,time_end\nx,1,\n", "no list of clips by columns"),
+        ("youtube_id,time_start,time_end\nx,inf,2\n", "no list of clips by columns"),
+        (f"video,label\n{'x' * 200_000},1\n", "no list of clips by columns: field larger"),
+        ("video,label\na.avi,1\nb.avi,1,2\n", "row 3 has 3 fields where the first line names 2"),
+        ("video,label\na.avi\n", "row 2 has 1 fields"),
         (b"\xff\xfea\x00", "is no list of clips: 'utf-8'"),
         (b"a\x00b", "is no list of clips: it holds zero bytes"),
     ],
@@ -109,8 +116,10 @@ def test_what_is_no_list(read, text, why):
 
 
 def test_broken_json(read):
-    with pytest.raises(UserError, match="is no JSON"):
-        read('{"a":', "list.json")
+    for text in ('{"a":', "[" * 100_000):
+        with pytest.raises(UserError, match="is no JSON"):
+            read(text, "list.json")
+    assert read("[" * 100_000).form == "names"
 
 
 def test_what_is_no_file(tmp_path):
