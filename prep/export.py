@@ -58,6 +58,8 @@ class Export:
 
 def prepare_export(store: ShardStore, subset: Subset, path: Path) -> Export:
     """What is to be written; UserError when something else lies in either place."""
+    if not path.name:  # "." and "/"
+        raise _no_file(path)
     names = store.samples(["name"])["name"].combine_chunks()
     mine = names.take(pa.array(store.index_of(subset.rows))).to_pylist()
     text = list_text(subset.benchmark, mine, subset.labels(store))
@@ -70,9 +72,13 @@ def prepare_export(store: ShardStore, subset: Subset, path: Path) -> Export:
 
 def _check_place(file: Path, content: bytes) -> None:
     if file.is_dir():
-        raise UserError(f"{file} is a folder: name the file that the list goes to")
+        raise _no_file(file)
     if file.exists() and file.read_bytes() != content:
         raise UserError(f"{file} is there and holds something else: name another file")
+
+
+def _no_file(folder: Path) -> UserError:
+    return UserError(f"{folder} is a folder: name the file that the list goes to")
 
 
 def list_text(benchmark: str, names: list[str], labels: np.ndarray) -> str:

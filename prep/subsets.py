@@ -56,6 +56,11 @@ def _known(folder: Path, subset: Subset, anew: bool) -> bool:
             f"{_file(folder, subset)} holds another list or other clips ({sizes}): give this one "
             "a name of its own with --name, or put it in that place with --anew"
         )
+    if there.kind == "imported":
+        raise UserError(
+            f"{_file(folder, subset)} holds a published list under the name of this draw ({sizes}): "
+            "import that list again with another --name, then write this with --anew"
+        )
     raise UserError(
         f"{_file(folder, subset)} holds another draw ({sizes}): the set held other clips then; "
         "keep that draw, or write the new one in its place with --anew"

@@ -179,6 +179,16 @@ def test_another_list_of_the_same_name(place, class_of):
     assert imported(place, other, "--anew").json["subset"]["name"] == "mine"
 
 
+def test_a_draw_where_a_published_list_of_its_name_lies(place, class_of):
+    """As val.txt of Kinetics-400 is called like the split."""
+    imported(place, write(place, by_place(class_of, official()), "test1.txt"))
+    dataset = ("--dataset", "hmdb51", "--shards", place / "shards")
+    line = refused("subset", "full", *dataset)
+    assert "test1.json holds a published list under the name of this draw" in line
+    assert "another --name" in line
+    assert said("subset", "full", *dataset, "--anew").code == 0
+
+
 @pytest.mark.parametrize("file", ["split 1 (copy).txt", "_split 1-(copy).csv"])
 def test_the_name_of_a_file_that_is_no_name(place, class_of, file):
     told = imported(place, write(place, by_place(class_of, official()), file)).json
@@ -322,6 +332,8 @@ def test_export_beside_import(place, class_of):
     assert "holds something else: name another file" in line
     assert path.read_text() == by_place(class_of, official())
     line = refused("subset", "import", path, *_words(place), "--export", place)
+    assert "is a folder" in line
+    line = refused("subset", "import", path, *_words(place), "--export", ".")
     assert "is a folder" in line
     assert not (place / "shards" / "hmdb51" / "subsets").exists()
     told = imported(place, path, "--export", place / "out" / "list.txt").json
