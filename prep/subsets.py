@@ -58,8 +58,8 @@ def _known(folder: Path, subset: Subset, anew: bool) -> bool:
         )
     if there.kind == "imported":
         raise UserError(
-            f"{_file(folder, subset)} holds a published list under the name of this draw ({sizes}): "
-            "import that list again with another --name, then write this with --anew"
+            f"{_file(folder, subset)} holds a published list under the name of this draw "
+            f"({sizes}): import that list again with another --name, then write this with --anew"
         )
     raise UserError(
         f"{_file(folder, subset)} holds another draw ({sizes}): the set held other clips then; "

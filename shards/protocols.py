@@ -171,7 +171,7 @@ def drawn_as(store: ShardStore, name: str) -> Subset | None:
 
     Raises UserError when it cannot be made from this store.
     """
-    if draw := re.fullmatch(r"(?:(base|novel)-)?few-shot-(.+)-(\d+)-seed(\d+)", name):
+    if draw := re.fullmatch(r"(?:(base|novel)-)?few-shot-(.+)-(\d+)-seed(-?\d+)", name):
         half, split, shots, seed = draw.groups()
         return drawn(
             store, int(shots), int(seed), _HALVES[half or ""], split=split, allow_fewer=True

@@ -10,7 +10,7 @@ from tyro.conf import arg
 
 from manifests.classes import canonical
 from manifests.errors import UserError
-from manifests.protocols import Protocol, ProtocolRow, protocol_rows
+from manifests.protocols import Protocol, ProtocolRow, protocol_row, protocol_rows
 from prep.benchmarks import official_list
 from prep.folders import raw_folder
 from prep.sizes import Size, protocol_sizes
@@ -87,14 +87,22 @@ class SizeReport:
 
     def text(self) -> str:
         """A line a training or test set."""
-        lines: list[tuple[str | int, ...]] = [("protocol", "set", "split", "classes", "clips")]
+        lines: list[tuple[str | int, ...]] = [("protocol", "set", "split", "classes", "clips", "")]
         for protocol, sizes in self.sizes.items():
+            told = "not in the paper" if protocol in self._beyond else ""
             for size in sizes:
                 clips = "no list with labels" if size.clips is None else f"{size.clips:,}"
-                lines.append((protocol, size.what, size.split, size.classes, clips))
+                lines.append((protocol, size.what, size.split, size.classes, clips, told))
         return "\n".join(aligned(lines))
 
     def as_dict(self) -> dict[str, Any]:
         """The same for programs; ``clips`` is null without a labelled list of the split."""
         sizes = {name: [asdict(size) for size in found] for name, found in self.sizes.items()}
-        return {"benchmark": self.benchmark, "protocols": sizes}
+        beyond = list(self._beyond)
+        return {"benchmark": self.benchmark, "protocols": sizes, "not_in_the_paper": beyond}
+
+    @property
+    def _beyond(self) -> tuple[Protocol, ...]:
+        """Protocols that the paper does not have for this benchmark."""
+        rows = (protocol_row(self.benchmark, protocol) for protocol in self.sizes)
+        return tuple(row.protocol for row in rows if row and not row.in_paper)

@@ -94,4 +94,6 @@ def test_text_and_what_has_none(annotations):
         "subset", "protocols", "--dataset", "ssv2", "--annotations", annotations / "ssv2"
     ).out
     assert "no list with labels" in text and "24,777" in text
+    marked = {line.split()[0] for line in text.splitlines() if line.endswith("not in the paper")}
+    assert marked == {"full"}
     assert "toy is in no published protocol" in refused("subset", "protocols", "--dataset", "toy")

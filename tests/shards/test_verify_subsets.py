@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.errors import UserError
-from shards.protocols import drawn_as, redraw
+from shards.protocols import drawn, drawn_as, redraw
 from shards.records import remove_shard, scan_records
 from shards.store import ShardStore
 from shards.subsets import few_shot, list_subsets, read_subset, split_subset, subset_file
@@ -136,6 +136,9 @@ def test_a_name_gives_the_very_draw(store):
         assert again is not None
         assert again.to_bytes() == kept.to_bytes()
         assert redraw(store, kept).hash == kept.hash
+    below = drawn(store, 1, -3, split="train1")
+    again = drawn_as(store, below.name)
+    assert again is not None and again.hash == below.hash
     assert drawn_as(store, "mine") is None
     assert drawn_as(store, "test1-other") is None
     with pytest.raises(UserError, match="no split 'train9'"):
