@@ -270,7 +270,10 @@ def test_a_report_against_raw_videos(place, class_of):
 
 @given(
     seed=st.integers(),
-    between=st.sampled_from([" ", "\t", ",", " 99 "]),
+    between=st.sampled_from([" ", "\t", ",", ", ", ";", " | "]),
+    frames=st.sampled_from([(), ("99",)]),
+    quoted=st.booleans(),
+    heading=st.sampled_from(["", "# made by hand, 2023", "path label", '"clip","class"']),
     end=st.sampled_from(["\n", "\r\n", "  \n", " \r\n\r\n"]),
     mark=st.sampled_from(["", "\ufeff"]),
     prefix=st.sampled_from(["", "/data/hmdb51/", "videos 51/", "D:\\clips\\", "class/"]),
@@ -278,16 +281,24 @@ def test_a_report_against_raw_videos(place, class_of):
     wrong=st.integers(0, 20),
 )
 @settings(max_examples=40)
-def test_clothes_change_nothing(made, class_of, seed, between, end, mark, prefix, suffix, wrong):
-    """Order, separators, line ends, folders and suffixes; wrong numbers are counted one by one."""
+def test_clothes_change_nothing(
+    made, class_of, seed, between, frames, quoted, heading, end, mark, prefix, suffix, wrong
+):
+    """Order, separators, quotes, headings, line ends, folders and suffixes.
+
+    Wrong numbers are counted one by one.
+    """
     draw = random.Random(seed)
     clips = draw.sample(sorted(class_of), 120)
     lines = []
     for i, clip in enumerate(clips):
         number = HMDB.id_of(class_of[clip]) + (i < wrong)
         folder = f"{class_of[clip]}/" if prefix == "class/" else prefix
-        lines.append(f"{folder}{clip}{suffix}{between}{number}")
+        quote = '"' if quoted else ""
+        fields = f"{folder}{clip}{suffix}", *frames, str(number)
+        lines.append(between.join(f"{quote}{field}{quote}" for field in fields))
     draw.shuffle(lines)
+    lines = [heading, *lines]
     found = compared(made / "drawn.txt", mark + end.join(lines), hmdb_catalogue(made / "official"))
     assert found.counts() == {
         "listed": len(clips),
