@@ -5,7 +5,9 @@
     <store>/descriptions/spatial-2.json
     {"format": 1, "benchmark": "ucf101", "kind": "spatial", "n": 2,
      "source": {"model": "...", "prompt": "..."},
-     "classes": {"Archery": ["A video about ...", "A video about ..."], ...}}
+     "classes": {"Archery": ["A video about ...", "A video about ..."], ...}, "sha256": "..."}
+
+``sha256`` covers the rest, in compact form. A file that somebody wrote by hand may go without.
 
 Sentences are kept by class name, never by number: the public files number some classes in another
 order. A class may have fewer or more than N sentences (published files do); whoever uses them
@@ -27,6 +29,9 @@ from manifests.errors import UserError
 
 Kind = Literal["spatial", "temporal"]
 FORMAT = 1
+HASH = "sha256"
+_KEYS = ("format", "benchmark", "kind", "n", "source", "classes", HASH)
+_MEND = "make it again with `prep describe` or `prep describe import`, and --anew"
 
 
 @dataclass(frozen=True)
@@ -74,24 +79,40 @@ def format_descriptions(descriptions: Descriptions) -> bytes:
         "source": dict(descriptions.source),
         "classes": {name: list(texts) for name, texts in descriptions.sentences.items()},
     }
+    record |= {HASH: _hash(record)}
     return (json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def parse_descriptions(data: bytes, where: str) -> Descriptions:
-    """Read the bytes of such a file; UserError, naming ``where``, when they are none."""
+    """Read the bytes of such a file; UserError, naming ``where``, when they are none.
+
+    Where the file bears a hash, it is held against the rest.
+    """
     try:
-        record = json.loads(data)
-        if record["format"] != FORMAT or record["kind"] not in get_args(Kind):
-            raise ValueError(f"format {record['format']}, kind {record['kind']}")
-        sentences = {name: _texts(texts) for name, texts in record["classes"].items()}
-        return Descriptions(
-            str(record["benchmark"]), record["kind"], int(record["n"]), sentences, record["source"]
-        )
+        record = dict(json.loads(data))
+        expected = record.pop(HASH, None)
+        found = _from_record(record)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{where} is no file of class descriptions of format {FORMAT} "
-            f"({type(error).__name__}: {error}): make it again with `prep describe`"
+            f"({type(error).__name__}: {error}): {_MEND}"
         ) from error
+    if expected is not None and expected != _hash(record):
+        raise UserError(
+            f"{where} has other content than was written ({HASH} differs): {_MEND}; if the "
+            f'change is yours, take its "{HASH}" out'
+        )
+    return found
+
+
+def unhashed(data: bytes) -> bool:
+    """Whether the bytes of such a file bear no hash, as one that was written by hand."""
+    return HASH not in json.loads(data)
+
+
+def stray_keys(data: bytes) -> tuple[str, ...]:
+    """Keys of such a file that mean nothing."""
+    return tuple(key for key in json.loads(data) if key not in _KEYS)
 
 
 def check_descriptions(descriptions: Descriptions, classes: ClassList) -> tuple[str, ...]:
@@ -119,6 +140,21 @@ def find_descriptions(benchmark: str, store: Path, kind: Kind, n: int) -> Descri
         return parse_descriptions(path.read_bytes(), str(path))
     own = resources.files("manifests").joinpath(f"{benchmark}/descriptions/{path.name}")
     return parse_descriptions(own.read_bytes(), str(own)) if own.is_file() else None
+
+
+def _hash(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def _from_record(record: Mapping[str, Any]) -> Descriptions:
+    if record["format"] != FORMAT or record["kind"] not in get_args(Kind):
+        raise ValueError(f"format {record['format']}, kind {record['kind']}")
+    if not isinstance(record["source"], dict):
+        raise ValueError("the source is an object, such as {}")
+    sentences = {name: _texts(texts) for name, texts in record["classes"].items()}
+    return Descriptions(
+        str(record["benchmark"]), record["kind"], int(record["n"]), sentences, record["source"]
+    )
 
 
 def _texts(value: object) -> tuple[str, ...]:

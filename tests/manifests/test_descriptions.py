@@ -14,6 +14,8 @@ from manifests.descriptions import (
     find_descriptions,
     format_descriptions,
     parse_descriptions,
+    stray_keys,
+    unhashed,
 )
 from manifests.errors import UserError
 
@@ -94,6 +96,26 @@ def broken(**change: object) -> bytes:
 def test_a_wrong_file_is_named(data):
     with pytest.raises(UserError, match=r"^here\.json is no file of class descriptions"):
         parse_descriptions(data, "here.json")
+
+
+def test_a_changed_file_is_refused_and_one_by_hand_taken():
+    data = format_descriptions(made(wave=("a hand", "an arm")))
+    assert not unhashed(data)
+    changed = data.replace(b"an arm", b"an axe")
+    with pytest.raises(UserError, match=r"^here has other content than was written .* --anew"):
+        parse_descriptions(changed, "here")
+    record = json.loads(changed)
+    record.pop("sha256")
+    by_hand = json.dumps(record).encode()
+    assert unhashed(by_hand)
+    assert parse_descriptions(by_hand, "here") == made(wave=("a hand", "an axe"))
+    assert stray_keys(by_hand) == ()
+    assert stray_keys(json.dumps({**record, "rha256": ""}).encode()) == ("rha256",)
+
+
+def test_the_source_is_an_object():
+    with pytest.raises(UserError, match="the source is an object"):
+        parse_descriptions(broken(source="me"), "here")
 
 
 def test_found_beside_the_store(tmp_path):
