@@ -32,7 +32,7 @@ from prep.locks import hold_set, hold_tables
 from prep.scan import write_missing
 from prep.shardwork import ShardWork
 from shards.atomic import remove_file, remove_stale_temps
-from shards.info import DATASET_JSON, DatasetInfo, Official
+from shards.info import DATASET_JSON, MISSING, DatasetInfo, Official
 from shards.plan import Pending, ShardTask, shards_to_make
 from shards.records import (
     SHARDS,
@@ -43,9 +43,9 @@ from shards.records import (
     sizes_on_disk,
 )
 from shards.schema import Reject
+from shards.subsets import SUBSETS
 from shards.tables import rebuild_tables
-
-MISSING = "missing.csv"
+from shards.verify_descriptions import DESCRIPTIONS
 
 #: What runs the tasks of a set: ``run_local`` or ``rayengine.run_ray``.
 Engine = Callable[[Work[str], Iterable[ShardTask], int, Progress], Iterator[str]]
@@ -85,8 +85,8 @@ def ingest(job: ShardJob, workers: int, engine: Engine = run_local) -> Outcome:
     """
     names = set(job.names)
     with hold_set(job.folder, shared=job.part is not None):
-        remove_stale_temps(job.folder)
-        remove_stale_temps(job.folder / SHARDS)
+        for place in (".", SHARDS, SUBSETS, DESCRIPTIONS):
+            remove_stale_temps(job.folder / place)
         pending = _prepare(job)
         begun = time.monotonic()
         clips = make_shards(job, [item.shard for item in pending.make], workers, engine)
@@ -206,12 +206,11 @@ def finish(job: ShardJob) -> tuple[DatasetInfo | None, Mapping[str, Finished], p
         missing = source.clips.filter(pc.is_null(source.clips["file"]))
         if not whole:
             return None, finished, missing
-        if len(missing):
-            write_missing(source, job.folder / MISSING)
-        else:
+        listed = write_missing(source, job.folder / MISSING) if len(missing) else None
+        if listed is None:
             remove_file(job.folder / MISSING)
         official = Official(len(job.source.clips), len(missing))
-        info = rebuild_tables(job.folder, official, allow_mixed=job.consent.allow_mixed)
+        info = rebuild_tables(job.folder, official, listed, allow_mixed=job.consent.allow_mixed)
         return info, finished, missing
 
 

@@ -17,6 +17,10 @@ from pathlib import Path
 from manifests.errors import UserError
 from shards.atomic import disk_errors
 
+_RUN, _TABLES = ".run.lock", ".tables.lock"
+LOCKS = (_RUN, _TABLES)
+ASIDE = ".repair"
+"""Where `prep verify --repair` makes shards, inside the set; nobody else looks into it."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
@@ -26,12 +30,12 @@ def hold_set(folder: Path, *, shared: bool) -> Iterator[None]:
 
     Makes the folder, and so finds out early when nothing can be written there.
     """
-    with _lock_file(folder / ".run.lock") as fd:
+    with _lock_file(folder / _RUN) as fd:
         if not _lock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB):
             other = "a whole run" if shared else "another run"
             raise UserError(
-                f"{other} of `prep shard` is at work on {folder}: wait for its end, or share the "
-                "work by giving every run its own --part"
+                f"{other} of `prep shard` (or `prep verify --repair`) is at work on {folder}: wait "
+                "for its end, or share the work by giving every run its own --part"
             )
         yield
 
@@ -39,7 +43,7 @@ def hold_set(folder: Path, *, shared: bool) -> Iterator[None]:
 @contextlib.contextmanager
 def hold_tables(folder: Path) -> Iterator[None]:
     """Write the tables of a set, after whoever is writing them now."""
-    with _lock_file(folder / ".tables.lock") as fd:
+    with _lock_file(folder / _TABLES) as fd:
         _lock(fd, fcntl.LOCK_EX)
         yield
 

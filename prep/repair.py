@@ -2,10 +2,11 @@
 
 ::
 
-    name     given back to a whole tar or index that lies under that of no shard
+    name     given back to whole files that lie under another, see misplaced.py
     index    written anew from a tar that is whole
     shard    made again from the raw videos as `prep shard` makes it, see remake.py
-    tables   rebuilt from the records
+    tables   rebuilt from the records; missing.csv, and the counts of the official list that stand
+             in dataset.json alone, as `prep shard --finish` writes them
     subset   drawn again, where what is left of it tells that this is what it was
 
 What was touched is read again afterwards; a fault that stays is told, never glossed over.
@@ -18,18 +19,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifests.errors import UserError
-from prep.locks import hold_tables
+from prep.locks import hold_set, hold_tables
+from prep.misplaced import give_names_back
 from prep.verify import Findings, check_set
-from shards.atomic import disk_errors
-from shards.info import load_info
-from shards.records import FileHash, shard_file
+from shards.info import DATASET_JSON, MISSING, load_info
 from shards.store import ShardStore
+from shards.subsets import list_subsets
 from shards.tables import rebuild_tables
-from shards.verify import Decode, file_hash, mend_index
-from shards.verify_subsets import mend_subset
+from shards.verify import Decode, mend_index
+from shards.verify_subsets import mend_subset, subset_bytes
 
-# Makes the damaged shards again as far as it can; gives back what it could not do, a line each.
-Remake = Callable[[Findings], list[str]]
+
+@dataclass(frozen=True)
+class FromRaw:
+    """What needs the raw folder; both raise UserError when it is not at hand or not the same.
+
+    ``remake`` makes the damaged shards again as far as it can, and gives back what it could not
+    do, a line each; ``finish`` writes the tables and missing.csv.
+    """
+
+    remake: Callable[[Findings], list[str]]
+    finish: Callable[[Findings], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,55 +51,38 @@ class Repair:
     refusals: tuple[str, ...]
 
 
-def repair_set(found: Findings, decode: Decode, workers: int, remake: Remake) -> Repair:
+def repair_set(found: Findings, decode: Decode, workers: int, raw: FromRaw) -> Repair:
     """Mend what can be mended, then read again what was touched.
 
     Raises UserError when the disk refuses or another run has the set. What cannot be mended (no
     raw folder, a video that is gone) stays a fault.
     """
-    before = found
-    if _give_names_back(found):
+    with hold_set(found.folder, shared=False):
+        return _repair(found, decode, workers, raw)
+
+
+def _repair(before: Findings, decode: Decode, workers: int, raw: FromRaw) -> Repair:
+    def again(found: Findings) -> Findings:
         whole = {name: check for name, check in found.shards.items() if not check.faults}
-        found = check_set(found.folder, decode, workers, whole)
+        return check_set(found.folder, decode, workers, whole)
+
+    found = again(before)  # another run may have mended it before the set was ours
+    if give_names_back(found):
+        found = again(found)
     refusals = list(_mend_indexes(found))
     if found.damaged_shards:
         try:
-            refusals += remake(found)
+            refusals += raw.remake(found)
         except UserError as error:
             refusals.append(f"no shard could be made again: {error}")
-    touched = {name for name, check in found.shards.items() if check.faults}
-    known = {name: check for name, check in found.shards.items() if name not in touched}
-    after = check_set(found.folder, decode, workers, known)
-    if any(fault.mend == "tables" for fault in after.faults):
-        refusals += _mend_tables(after)
-        after = check_set(found.folder, decode, workers, after.shards)
+    after = again(found)
+    if any(fault.mend in ("tables", "missing") for fault in after.faults):
+        refusals += _mend_tables(after, raw)
+        after = again(after)
     if any(fault.mend == "subset" for fault in after.faults):
         refusals += _mend_subsets(after)
-        after = check_set(found.folder, decode, workers, after.shards)
+        after = again(after)
     return Repair(before, after, tuple(refusals))
-
-
-def _give_names_back(found: Findings) -> bool:
-    """Rename tars and indexes that are whole but lie where no record is; whether there were any.
-
-    The videos they were made from may be gone: rather this than to make them again.
-    """
-    wanted: dict[FileHash, Path] = {}
-    strays: list[Path] = []
-    for name, check in found.shards.items():
-        for extension in ("tar", "idx"):
-            path = shard_file(found.folder, name, extension)
-            if check.record is None:
-                strays += [path] if path.is_file() else []
-            elif (expected := getattr(check.record, extension)) and not path.exists():
-                wanted[expected] = path
-    moves = {
-        path: wanted[made] for path in strays if wanted and (made := file_hash(path)) in wanted
-    }
-    for path, place in moves.items():
-        with disk_errors(place):
-            path.rename(place)
-    return bool(moves)
 
 
 def _mend_indexes(found: Findings) -> Iterator[str]:
@@ -105,25 +98,49 @@ def _mend_indexes(found: Findings) -> Iterator[str]:
                 yield str(error)
 
 
-def _mend_tables(found: Findings) -> Iterator[str]:
-    """Rebuild the tables, unless a shard they should speak of has no record now."""
+def _mend_tables(found: Findings, raw: FromRaw) -> Iterator[str]:
+    """Write the tables anew, unless a shard they should speak of has no record now."""
     lost = [n for n in found.damaged_shards if n not in found.shards or not found.shards[n].record]
     if lost:
         yield f"the tables wait for shard {lost[0]}: without it they would forget its clips"
         return
+    places = {fault.place for fault in found.faults if fault.mend in ("tables", "missing")}
+    if places & {DATASET_JSON, MISSING}:
+        try:
+            raw.finish(found)
+            return
+        except UserError as error:
+            yield from _without_list(found, places, error)
+    if places != {MISSING}:
+        try:
+            with hold_tables(found.folder):
+                rebuild_tables(found.folder, allow_mixed=_is_mixture(found))
+        except UserError as error:
+            yield f"the tables could not be rebuilt: {error}"
+
+
+def _without_list(found: Findings, places: set[str], error: UserError) -> Iterator[str]:
+    """What stays undone without the official list."""
+    if MISSING in places:
+        yield f"{MISSING} could not be written anew: {error}"
     try:
-        with hold_tables(found.folder):
-            rebuild_tables(found.folder, allow_mixed=_is_mixture(found))
-    except UserError as error:
-        yield f"the tables could not be rebuilt: {error}"
+        load_info(found.folder)
+    except UserError:
+        yield f"{DATASET_JSON} is rebuilt without the counts of the official list: {error}"
 
 
 def _mend_subsets(found: Findings) -> Iterator[str]:
     """Write damaged subsets as they were; needs whole tables."""
+    try:
+        store = ShardStore.open(found.folder)
+    except UserError as error:
+        yield f"the subsets wait for the tables: {error}"
+        return
     names = {Path(fault.place).stem for fault in found.faults if fault.mend == "subset"}
+    left = [subset_bytes(found.folder, name) for name in list_subsets(found.folder)]
     for name in sorted(names):
         try:
-            mend_subset(ShardStore.open(found.folder), name)
+            mend_subset(store, name, left)
         except UserError as error:
             yield str(error)
 

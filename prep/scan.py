@@ -8,6 +8,7 @@ may share clips. Nothing is opened or decoded.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import dataclass
 from operator import attrgetter
@@ -23,6 +24,7 @@ from manifests.errors import UserError
 from prep.benchmarks.layout import Bools, Ints, RawSource
 from prep.strays import Strays, place_strays
 from shards.atomic import atomic_write, disk_errors
+from shards.records import FileHash
 from shards.schema import SPLIT_PREFIX
 
 UNLABELLED = "(no label published)"
@@ -167,9 +169,14 @@ def check_place(path: Path) -> None:
         raise UserError(f"{path} is there and no list of missing clips: name another with --out")
 
 
-def write_missing(source: RawSource, path: Path) -> None:
-    """Write the list of missing clips, whole or not at all; UserError when the disk refuses."""
-    atomic_write(path, missing_list(source))
+def write_missing(source: RawSource, path: Path) -> FileHash:
+    """Write the list of missing clips, whole or not at all; returns what was written.
+
+    Raises UserError when the disk refuses.
+    """
+    data = missing_list(source)
+    atomic_write(path, data)
+    return FileHash(len(data), hashlib.sha256(data).hexdigest())
 
 
 def _members(source: RawSource, split: str) -> Bools:

@@ -7,36 +7,45 @@
     the set            shards that dataset.json counts and that are gone; its classes; its tables
           |
     subsets            files, clips and classes, see shards/verify_subsets.py
+    descriptions       files and classes, see shards/verify_descriptions.py
           |
-    notes              equal clips in train and test; what of the official list is not there
+    notes              equal clips in train and test; what of the official list is not there;
+                       files without a hash, and files of nobody, see foreign.py
 
 Faults make a set unfit, notes do not.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import simplejpeg
 from tqdm import tqdm
 
 from manifests.errors import UserError
+from prep.foreign import Others, find_others
 from prep.text import count
-from shards.info import DatasetInfo, header_classes, load_info
+from shards.faults import Fault, unreadable
+from shards.info import DATASET_JSON, MISSING, DatasetInfo, header_classes, load_info
 from shards.records import SHARDS, OtherFormat, RecordScan, shard_file
+from shards.schema import shard_of_file
+from shards.tables import SAMPLES
 from shards.verify import (
     Decode,
-    Fault,
     ShardCheck,
     check_shard,
     same_content,
     shard_names,
     table_faults,
 )
+from shards.verify_descriptions import description_faults, unhashed_descriptions
 from shards.verify_subsets import stored_clips, subset_faults
 
 
@@ -48,6 +57,7 @@ class Findings:
     shards: Mapping[str, ShardCheck]
     set_faults: tuple[Fault, ...]
     duplicates: tuple[tuple[str, str], ...]
+    others: Others
     notes: tuple[str, ...]
 
     @property
@@ -89,14 +99,14 @@ def check_set(
     some_unread = len(scan.records) < len(checks)
     identity = info.identity if info and some_unread else scan.identity
     faults = [
-        *_lost_shards(info, checks),
+        *_lost_shards(folder, info, checks),
         *_class_faults(scan),
         *table_faults(folder, identity),
-        *_subset_faults(folder, info, scan, some_unread),
+        *_list_faults(folder, info, scan, some_unread),
     ]
-    return Findings(
-        folder, checks, tuple(faults), tuple(same_content(scan.records)), tuple(_notes(info))
-    )
+    notes = (*_notes(info), *_unhashed(folder, info))
+    pairs = tuple(same_content(scan.records))
+    return Findings(folder, checks, tuple(faults), pairs, find_others(folder, info), notes)
 
 
 def jpeg_fault(jpeg: bytes, width: int, height: int) -> str | None:
@@ -130,9 +140,8 @@ def _check_one(folder: Path, decode: Decode, shard: str) -> ShardCheck:
     try:
         return check_shard(folder, shard, decode, jpeg_fault)
     except OSError as error:
-        what = f"cannot be read: {(error.strerror or str(error)).lower()}"
         place = Path(error.filename or shard_file(folder, shard, "tar")).name
-        return ShardCheck(shard, None, (Fault(f"{SHARDS}/{place}", what, "by hand"),))
+        return ShardCheck(shard, None, (Fault(f"{SHARDS}/{place}", unreadable(error), "by hand"),))
 
 
 def _known_info(folder: Path) -> DatasetInfo | None:
@@ -140,17 +149,31 @@ def _known_info(folder: Path) -> DatasetInfo | None:
         return load_info(folder)
     except OtherFormat:
         raise
-    except UserError:  # told as a fault of the tables
+    except (UserError, OSError):  # told as a fault of the tables
         return None
 
 
-def _lost_shards(info: DatasetInfo | None, checks: Mapping[str, ShardCheck]) -> Iterator[Fault]:
-    for shard in info.shards if info else ():
-        if shard.name not in checks:
-            what = (
-                f"is gone with its record: dataset.json counts {count(shard.clips, 'clip')} in it"
-            )
-            yield Fault(f"{SHARDS}/{shard.name}.tar", what, "shard")
+def _lost_shards(
+    folder: Path, info: DatasetInfo | None, checks: Mapping[str, ShardCheck]
+) -> Iterator[Fault]:
+    table, told = (DATASET_JSON, _counted(info)) if info else (SAMPLES, _tabled(folder))
+    for name, clips in sorted(told.items()):
+        if name not in checks:
+            what = f"is gone with its record: {table} counts {count(clips, 'clip')} in it"
+            yield Fault(f"{SHARDS}/{name}.tar", what, "shard")
+
+
+def _counted(info: DatasetInfo) -> dict[str, int]:
+    return {shard.name: shard.clips for shard in info.shards}
+
+
+def _tabled(folder: Path) -> dict[str, int]:
+    """Clips by shard as the table of clips tells; that may be damaged too."""
+    try:
+        shards = pq.read_table(folder / SAMPLES, columns=["shard"])["shard"].to_pylist()
+    except (OSError, pa.ArrowException):
+        return {}
+    return {name: n for name, n in Counter(shards).items() if name and shard_of_file(f"{name}.tar")}
 
 
 def _class_faults(scan: RecordScan) -> Iterator[Fault]:
@@ -161,7 +184,7 @@ def _class_faults(scan: RecordScan) -> Iterator[Fault]:
             yield Fault(f"{SHARDS}/{name}.json", str(error), "by hand")
 
 
-def _subset_faults(
+def _list_faults(
     folder: Path, info: DatasetInfo | None, scan: RecordScan, some_unread: bool
 ) -> Iterator[Fault]:
     first = next(iter(scan.records.values()), None)
@@ -169,6 +192,7 @@ def _subset_faults(
     if header is not None:
         clips = None if some_unread else stored_clips(scan.records.values())
         yield from subset_faults(folder, header.benchmark, clips)
+        yield from description_faults(folder, header)
 
 
 def _notes(info: DatasetInfo | None) -> Iterator[str]:
@@ -184,3 +208,15 @@ def _notes(info: DatasetInfo | None) -> Iterator[str]:
         )
     if not info.complete:
         yield f"{counts.stored:,} clips are stored, not all: run `prep shard` to its end"
+
+
+def _unhashed(folder: Path, info: DatasetInfo | None) -> Iterator[str]:
+    """Files of the set of which nobody can tell whether they were changed."""
+    official = info.official if info else None
+    if info and official and official.missing and MISSING not in info.tables:
+        yield (
+            f"{MISSING} bears no hash, as an earlier version left it: `prep shard --finish` "
+            "writes it with one"
+        )
+    for name in unhashed_descriptions(folder):
+        yield f"descriptions/{name} bears no hash: whether it was changed nobody can tell"

@@ -117,7 +117,7 @@ def commit_file(temp: Path, path: Path) -> None:
 def remove_file(path: Path) -> None:
     """Remove a file for good, absent or not, and sync its folder."""
     with disk_errors(path):
-        if path.exists():
+        if path.exists() or path.is_symlink():  # a link that leads nowhere does not exist
             path.unlink(missing_ok=True)
             _sync(path.parent)
 
@@ -125,6 +125,11 @@ def remove_file(path: Path) -> None:
 def temp_name(path: Path) -> Path:
     """A temporary name beside ``path`` that no other process and no other call is given."""
     return path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{next(_serial)}.tmp")
+
+
+def is_temp(name: str) -> bool:
+    """Whether a file bears such a temporary name."""
+    return _TEMP.match(name) is not None
 
 
 def remove_stale_temps(folder: Path, older_than_s: float = _DAY_S) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from shards.records import DatasetHeader, FileHash, check_format
 from shards.schema import FORMAT_VERSION
 
 DATASET_JSON = "dataset.json"
+MISSING = "missing.csv"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class StoredShard:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Everything dataset.json says. ``tables`` gives length and hash of each table file.
+    """Everything dataset.json says. ``tables`` gives length and hash of each table file, and those
+    of missing.csv where that was written (earlier programs left its hash out).
 
     ``identity`` is the hash of the records; ``fingerprints`` has more than one entry only when
     somebody asked for a mixture; ``official`` is None when nobody could tell.

@@ -40,6 +40,11 @@ Half = Literal["base", "novel", ""]
 _HALVES: dict[str, Half] = {half: half for half in get_args(Half)}
 
 
+_DRAWS = re.compile(
+    r"(?:(?:base|novel)-)?few-shot-.+-\d+-seed\d+|(?:train|val|test)\d?(-base|-novel|-zero-shot-\d)?"
+)
+
+
 def drawn(
     store: ShardStore,
     shots: int,
@@ -164,6 +169,23 @@ def redraw(store: ShardStore, subset: Subset) -> Subset | None:
     """
     again = _AGAIN.get(subset.kind)
     return again(store, subset) if again else None
+
+
+def misnamed(subset: Subset) -> str | None:
+    """The usual name of the draw that a subset is, where its own is the name of another draw.
+
+    None where it has its name, or one that no draw has: people may call their copies as they like.
+    """
+    words = subset.parameters
+    if subset.kind == "few-shot":
+        usual = few_shot_name(str(words.get("split")), words.get("shots", 0), subset.seed or 0)
+        right = re.fullmatch(rf"((base|novel)-)?{re.escape(usual)}", subset.name)
+    elif subset.kind == "split":
+        usual = str(words.get("part", words.get("split")))
+        right = re.fullmatch(re.escape(usual), subset.name)
+    else:
+        return None
+    return None if right or not _DRAWS.fullmatch(subset.name) else usual
 
 
 def drawn_as(store: ShardStore, name: str) -> Subset | None:

@@ -33,7 +33,14 @@ import pyarrow as pa
 
 from manifests.errors import UserError
 from shards.atomic import atomic_write, remove_file
-from shards.schema import CLIP_FIELDS, FORMAT_VERSION, SPLIT_PREFIX, Reject
+from shards.schema import (
+    CLIP_FIELDS,
+    FORMAT_VERSION,
+    SHARD_FILES,
+    SPLIT_PREFIX,
+    Reject,
+    shard_of_file,
+)
 
 SHARDS = "shards"
 
@@ -173,17 +180,21 @@ def shard_file(folder: Path, shard: str, extension: str) -> Path:
 
 def remove_shard(folder: Path, shard: str) -> None:
     """Remove a shard from a set: the record first, so that no half of it counts as finished."""
-    for extension in ("json", "tar", "idx"):
+    for extension in SHARD_FILES:
         remove_file(shard_file(folder, shard, extension))
 
 
 def scan_records(folder: Path) -> RecordScan:
     """Read every record below the folder of a set; an absent folder holds none.
 
+    Files that have not the name of one are left alone: people put things beside tars.
+
     Raises UserError when a record was written by another version of the format.
     """
     records, damaged = {}, []
     for path in sorted((folder / SHARDS).glob("[!.]*.json")):
+        if shard_of_file(path.name) is None:
+            continue
         try:
             records[path.stem] = load_record(path)
         except DamagedRecord:
@@ -192,11 +203,22 @@ def scan_records(folder: Path) -> RecordScan:
 
 
 def load_record(path: Path) -> ShardRecord:
-    """Read one record.
+    """Read the record of the shard that the file is named after.
 
-    Raises DamagedRecord when its bytes are not those that were written, OtherFormat when another
-    version of the format wrote them.
+    Raises DamagedRecord when its bytes are not those that were written or it is that of another
+    shard, OtherFormat when another version of the format wrote it.
     """
+    record = read_record(path)
+    if record.shard != path.stem:
+        raise DamagedRecord(
+            f"record {path} is that of {record.shard}: `prep verify --repair` gives swapped and "
+            "renamed files their names back; a copy is to be taken away"
+        )
+    return record
+
+
+def read_record(path: Path) -> ShardRecord:
+    """Read a record whatever its file is called; raises as ``load_record``."""
     data = path.read_bytes()
     body = data[_BODY_START:]
     found = hashlib.sha256(body).hexdigest()
@@ -205,8 +227,6 @@ def load_record(path: Path) -> ShardRecord:
     content = json.loads(b"{" + body)
     check_format(content, path)
     record = _from_json(content)
-    if record.shard != path.stem:
-        raise DamagedRecord(f"record {path} is that of {record.shard}: `prep shard` mends it")
     vars(record)["sha256"] = found  # to hash a million clips again takes seconds
     return record
 
@@ -225,8 +245,9 @@ def sizes_on_disk(folder: Path) -> dict[str, int]:
     place = folder / SHARDS
     if not place.is_dir():
         return {}
-    wanted = (path for path in place.iterdir() if path.suffix in (".tar", ".idx"))
-    return {path.name: path.stat().st_size for path in wanted}
+    files = (path for path in place.iterdir() if path.suffix in (".tar", ".idx"))
+    mine = (path for path in files if shard_of_file(path.name) and path.is_file())
+    return {path.name: path.stat().st_size for path in mine}
 
 
 @cache

@@ -33,6 +33,7 @@ FORMAT_VERSION = 1
 
 SPLIT_PREFIX = "split_"
 PARTITIONS = ("all", "train", "val", "test")
+SHARD_FILES = ("json", "tar", "idx")
 KEY_LENGTH = 80
 
 CLIP_FIELDS: dict[str, pa.DataType] = {
@@ -47,6 +48,7 @@ CLIP_FIELDS: dict[str, pa.DataType] = {
     "end": pa.float64(),
     "partition": pa.string(),
 }
+_SHARD_NAME = re.compile(rf"({'|'.join(PARTITIONS)})-\d{{5,}}")
 _MAY_BE_NULL = ("file", "start", "end")
 
 RejectReason = Literal[
@@ -135,6 +137,13 @@ def make_key(row: int, stem: str, width: int) -> str:
     """
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
     return f"{row:0{width}d}_{re.sub(r'[^a-z0-9_-]', '_', plain)}"[:KEY_LENGTH]
+
+
+def shard_of_file(name: str) -> str | None:
+    """The shard that a file below ``shards/`` is of, by its name; None for a foreign file."""
+    shard, _, extension = name.rpartition(".")
+    mine = extension in SHARD_FILES and _SHARD_NAME.fullmatch(shard)
+    return shard if mine else None
 
 
 def split_names(clips: pa.Table) -> tuple[str, ...]:

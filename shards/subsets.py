@@ -38,6 +38,7 @@ from shards.schema import FORMAT_VERSION
 from shards.store import ShardStore
 
 SUBSETS = "subsets"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +201,8 @@ def read_subset(store_folder: Path, name: str) -> Subset:
 
 def list_subsets(store_folder: Path) -> tuple[str, ...]:
     """Names of the subsets that lie beside the shards, sorted."""
-    return tuple(sorted(path.stem for path in (store_folder / SUBSETS).glob("[!.]*.json")))
+    names = (path.stem for path in (store_folder / SUBSETS).glob("*.json"))
+    return tuple(sorted(name for name in names if _NAME.fullmatch(name)))
 
 
 def _subset(
@@ -253,6 +255,6 @@ def _check_benchmark(subset: Subset, store: ShardStore) -> None:
 
 def subset_file(store_folder: Path, name: str) -> Path:
     """Place of a subset's file; UserError when that is no name for one."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+    if not _NAME.fullmatch(name):
         raise UserError(f"{name!r} is no name for a subset: letters, digits, dot, dash, underscore")
     return store_folder / SUBSETS / f"{name}.json"

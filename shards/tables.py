@@ -25,7 +25,15 @@ import pyarrow.parquet as pq
 
 from manifests.errors import UserError
 from shards.atomic import staged
-from shards.info import Counts, DatasetInfo, Official, StoredShard, header_classes, load_info
+from shards.info import (
+    MISSING,
+    Counts,
+    DatasetInfo,
+    Official,
+    StoredShard,
+    header_classes,
+    load_info,
+)
 from shards.records import (
     FRAME_FIELDS,
     DatasetHeader,
@@ -45,11 +53,16 @@ _READER_FIELDS = ("row", "key", "class_id", "offset", "width", "height", "source
 
 
 def rebuild_tables(
-    folder: Path, official: Official | None = None, *, allow_mixed: bool = False
+    folder: Path,
+    official: Official | None = None,
+    missing: FileHash | None = None,
+    *,
+    allow_mixed: bool = False,
 ) -> DatasetInfo:
     """Write all tables of the set in ``folder`` from its records; returns dataset.json's content.
 
-    ``official`` counts the official list; None keeps what an earlier dataset.json says. Raises
+    ``official`` counts the official list, ``missing`` is what missing.csv was written as, if it
+    was; without ``official`` both are what an earlier dataset.json says. Raises
     UserError when there is no record, when a record is damaged, when two shards hold one row, when
     records disagree on classes, splits or benchmark, or when their encode fingerprints or settings
     differ and ``allow_mixed`` is not set.
@@ -70,11 +83,15 @@ def rebuild_tables(
         REJECTS: _write_parquet(folder / REJECTS, rejects, identity),
         FRAMES: _write_arrow(folder / FRAMES, _reader_table(samples, shards), identity),
     }
+    if official is None:
+        official, missing = _known_list(folder)
+    if missing is not None:
+        tables[MISSING] = missing
     info = DatasetInfo(
         header=header,
         identity=identity,
         fingerprints=fingerprints,
-        official=official or _known_official(folder),
+        official=official,
         counts=_counts(samples, rejects, shards, header),
         shards=shards,
         tables=tables,
@@ -88,7 +105,8 @@ def _common_header(folder: Path, scan: RecordScan, *, allow_mixed: bool) -> Data
     if scan.damaged:
         raise UserError(
             f"record {scan.damaged[0]} of {folder} is damaged: run `prep shard --dataset "
-            f"{folder.name}` again, which makes that shard anew"
+            f"{folder.name}` again, which makes that shard anew, or take its files away if it is "
+            "a copy"
         )
     if not scan.records:
         raise UserError(f"no finished shard in {folder}: run `prep shard --dataset {folder.name}`")
@@ -178,11 +196,12 @@ def reject_counts(folder: Path) -> Mapping[str, int]:
     return dict(Counter(reasons).most_common())
 
 
-def _known_official(folder: Path) -> Official | None:
+def _known_list(folder: Path) -> tuple[Official | None, FileHash | None]:
     try:
-        return load_info(folder).official
+        info = load_info(folder)
     except UserError:
-        return None
+        return None, None
+    return info.official, info.tables.get(MISSING)
 
 
 def _write_parquet(path: Path, table: pa.Table, identity: str) -> FileHash:

@@ -6,8 +6,10 @@
     tar      length, sha256; on a mismatch every frame's CRC32, to name the clips that are hit
     idx      length, sha256                      -> written anew from a whole tar
     tables   hashes in dataset.json, identity    -> rebuilt from the records
+    missing  missing.csv, as the tables          -> written anew from the official list
     frames   a sample of them, or all, decoded
-subsets  see verify_subsets.py
+
+Subsets and descriptions: verify_subsets.py, verify_descriptions.py.
 
 Nothing is changed here: ``faults`` says what is wrong, ``mend_index`` and ``tables.rebuild_tables``
 mend what needs no video, and ``prep shard`` makes the shards again whose records are taken away.
@@ -30,7 +32,8 @@ import pyarrow as pa
 
 from manifests.errors import UserError
 from shards.atomic import atomic_write
-from shards.info import DATASET_JSON, load_info
+from shards.faults import Fault, Mend, file_faults, place_of, unreadable
+from shards.info import DATASET_JSON, MISSING, load_info
 from shards.records import (
     SHARDS,
     DamagedRecord,
@@ -40,22 +43,14 @@ from shards.records import (
     load_record,
     shard_file,
 )
+from shards.schema import shard_of_file
+from shards.tables import FRAMES, REJECTS, SAMPLES
 from shards.writer import index_text
 
-Mend = Literal["shard", "index", "tables", "subset", "by hand"]
 Decode = Literal["none", "sample", "all"]
 FrameCheck = Callable[[bytes, int, int], str | None]
 
-_CHUNK = 4 << 20
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something wrong: where (a path below the set's folder), what, and what mends it."""
-
-    place: str
-    what: str
-    mend: Mend
+_MENDS: dict[str, Mend] = {MISSING: "missing"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +77,10 @@ def check_shard(
     try:
         record = load_record(path)
     except DamagedRecord as error:
-        return ShardCheck(shard, None, (Fault(_place(folder, path), str(error), "shard"),))
+        return ShardCheck(shard, None, (Fault(place_of(folder, path), str(error), "shard"),))
     except FileNotFoundError:
         what = "is not there, its tar or index is: the shard was never finished"
-        return ShardCheck(shard, None, (Fault(_place(folder, path), what, "shard"),))
+        return ShardCheck(shard, None, (Fault(place_of(folder, path), what, "shard"),))
     faults = list(_tar_faults(folder, record))
     tar_is_whole = not faults
     faults += _index_faults(folder, record)
@@ -101,13 +96,13 @@ def shard_names(folder: Path) -> tuple[str, ...]:
     """Every shard of which a record, a tar or an index lies in the set, in order of name."""
     place = folder / SHARDS
     if not place.is_dir():
+        if (folder / DATASET_JSON).exists():  # that still tells which shards there were
+            return ()
         raise UserError(
             f"no shards in {folder}: make them with `prep shard --dataset {folder.name}`, or name "
             "the folder above it with --shards"
         )
-    endings = (".json", ".tar", ".idx")
-    names = {p.stem for p in place.iterdir() if p.suffix in endings and not p.name.startswith(".")}
-    return tuple(sorted(names))
+    return tuple(sorted({name for path in place.iterdir() if (name := shard_of_file(path.name))}))
 
 
 def table_faults(folder: Path, identity: str) -> tuple[Fault, ...]:
@@ -120,17 +115,29 @@ def table_faults(folder: Path, identity: str) -> tuple[Fault, ...]:
     except OtherFormat:
         raise
     except UserError as error:
-        return (Fault(DATASET_JSON, str(error), "tables"),)
+        there = (folder / DATASET_JSON).exists()
+        face = Fault(DATASET_JSON, str(error) if there else "is not there", "tables")
+        return (face, *_lost_tables(folder))
+    except OSError as error:
+        return (Fault(DATASET_JSON, unreadable(error), "by hand"), *_lost_tables(folder))
     faults = []
     if (folder / DATASET_JSON).read_bytes() != info.to_bytes():
         faults.append(Fault(DATASET_JSON, "has other bytes than were written", "tables"))
     if info.identity != identity:
         faults.append(Fault(DATASET_JSON, "is of another state of the records", "tables"))
     for name, expected in info.tables.items():
-        found = file_hash(folder / name)
-        if found != expected:
-            faults.append(Fault(name, _difference(found, expected), "tables"))
+        faults += file_faults(folder, folder / name, expected, _MENDS.get(name, "tables"))
     return tuple(faults)
+
+
+def _lost_tables(folder: Path) -> Iterator[Fault]:
+    """Tables that are plainly not what was written, where nothing tells their hashes."""
+    for name in (SAMPLES, REJECTS, FRAMES):
+        path = folder / name
+        if not path.is_file():
+            yield Fault(name, "is not there", "tables")
+        elif not path.stat().st_size:
+            yield Fault(name, "is empty", "tables")
 
 
 def mend_index(folder: Path, record: ShardRecord) -> None:
@@ -180,11 +187,9 @@ def _trains_and_tests(one: frozenset[str], other: frozenset[str]) -> bool:
 
 def _tar_faults(folder: Path, record: ShardRecord) -> Iterator[Fault]:
     path = shard_file(folder, record.shard, "tar")
-    found = file_hash(path)
-    if found == record.tar:
-        return
-    yield Fault(_place(folder, path), _difference(found, record.tar), "shard")
-    if found is None or record.tar is None:
+    faults = file_faults(folder, path, record.tar, "shard")
+    yield from faults
+    if not (faults and path.is_file() and record.tar):
         return
     with path.open("rb") as tar:
         for position, key in enumerate(record.clips["key"].to_pylist()):
@@ -192,7 +197,7 @@ def _tar_faults(folder: Path, record: ShardRecord) -> Iterator[Fault]:
             if bad:
                 more = f", as do {len(bad) - 1} more" if len(bad) > 1 else ""
                 what = f"clip {key}: frame {bad[0]} fails its CRC32{more}"
-                yield Fault(_place(folder, path), what, "shard")
+                yield Fault(place_of(folder, path), what, "shard")
 
 
 def _bad_frames(fd: int, clips: pa.Table, position: int) -> list[int]:
@@ -206,10 +211,7 @@ def _bad_frames(fd: int, clips: pa.Table, position: int) -> list[int]:
 
 
 def _index_faults(folder: Path, record: ShardRecord) -> Iterator[Fault]:
-    path = shard_file(folder, record.shard, "idx")
-    found = file_hash(path)
-    if found != record.idx:
-        yield Fault(_place(folder, path), _difference(found, record.idx), "index")
+    yield from file_faults(folder, shard_file(folder, record.shard, "idx"), record.idx, "index")
 
 
 def _decode_faults(
@@ -229,7 +231,7 @@ def _decode_faults(
                 what = frame_check(jpeg, clip["width"], clip["height"])
                 decoded += 1
                 if what is not None:
-                    place = _place(folder, path)
+                    place = place_of(folder, path)
                     faults.append(Fault(place, f"clip {key}: frame {number}: {what}", "shard"))
     return decoded, faults
 
@@ -251,30 +253,3 @@ def _frame_numbers(clips: pa.Table, position: int) -> dict[str, npt.NDArray[np.u
         name: np.asarray(clips[name][position].values, dtype=np.uint32)
         for name in ("frame_sizes", "frame_crc32")
     }
-
-
-def file_hash(path: Path) -> FileHash | None:
-    """Length and sha256 of a file, None when it is not there."""
-    digest, size = hashlib.sha256(), 0
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-    except FileNotFoundError:
-        return None
-    return FileHash(size, digest.hexdigest())
-
-
-def _difference(found: FileHash | None, expected: FileHash | None) -> str:
-    if found is None:
-        return "is not there"
-    if expected is None:
-        return "should not be there: all clips of the shard were refused"
-    if found.bytes != expected.bytes:
-        return f"has {found.bytes} bytes, not {expected.bytes}"
-    return "has other bytes than were written (sha256 differs)"
-
-
-def _place(folder: Path, path: Path) -> str:
-    return path.relative_to(folder).as_posix()

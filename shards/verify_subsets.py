@@ -3,6 +3,7 @@
 ::
 
     file      bytes as they were written, hash, format
+    name      that of the draw it holds, or none that a draw has
     clips     each row is stored under the key that stands beside it
     classes   each clip's class is among the candidates
 
@@ -20,11 +21,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.errors import UserError
-from shards.protocols import drawn_as
+from shards.faults import Fault, unreadable
+from shards.protocols import drawn_as, misnamed
 from shards.records import ShardRecord
 from shards.store import ShardStore
 from shards.subsets import SUBSETS, Subset, list_subsets, read_subset, subset_file
-from shards.verify import Fault
 
 _FIELDS = pa.schema({"row": pa.int64(), "key": pa.string(), "class_name": pa.string()})
 
@@ -46,30 +47,50 @@ def subset_faults(folder: Path, benchmark: str, clips: pa.Table | None) -> Itera
             subset = read_subset(folder, name)
             changed = subset_file(folder, name).read_bytes() != subset.to_bytes()
         except UserError as error:
-            yield Fault(place, str(error), "subset")
+            lost = not subset_file(folder, name).exists()  # a link that leads nowhere
+            yield Fault(place, "is not there" if lost else str(error), "subset")
+            continue
+        except OSError as error:
+            yield Fault(place, unreadable(error), "by hand")
             continue
         if changed:
             yield Fault(place, "has other bytes than were written", "subset")
+        elif other := misnamed(subset):
+            yield Fault(place, f"holds {other}, another draw than its name says", "subset")
         elif subset.benchmark != benchmark:
             yield Fault(place, f"is of {subset.benchmark}, the set is of {benchmark}", "subset")
         elif clips is not None and (what := _misfit(subset, clips)):
             yield Fault(place, what, "subset")
 
 
-def mend_subset(store: ShardStore, name: str) -> None:
-    """Write a damaged subset as it was; UserError when that cannot be known."""
+def mend_subset(store: ShardStore, name: str, found: Iterable[bytes] | None = None) -> None:
+    """Write a damaged subset as it was; UserError when that cannot be known.
+
+    ``found`` is what the files of all subsets held at first, that of this one by default: of two
+    that were swapped, each tells what the other was.
+    """
     again = drawn_as(store, name)
     if again is None:
         raise UserError(f"subset {name} is no draw by that name: make or import it again")
+    left = subset_bytes(store.folder, name)
     body = again.to_bytes().rpartition(b',"hash":')[0]
-    left = subset_file(store.folder, name).read_bytes()
     shared = min(len(left), len(body))
-    if again.hash.encode() not in left and (not shared or left[:shared] != body[:shared]):
+    told = any(again.hash.encode() in data for data in found or ()) or again.hash.encode() in left
+    if not told and (not shared or left[:shared] != body[:shared]):
         raise UserError(
-            f"subset {name} is left as it is: a draw by that name gives another list now "
-            f"({len(again)} clips, hash {again.hash[:12]}); take it with `prep subset` and --anew"
+            f"subset {name} is left as it is: a draw by that name gives {len(again)} clips (hash "
+            f"{again.hash[:12]}), and nothing shows that these were in it; if they were, take them "
+            "with `prep subset` and --anew"
         )
     again.save(store.folder)
+
+
+def subset_bytes(folder: Path, name: str) -> bytes:
+    """What lies where a subset should; nothing where that cannot be read."""
+    try:
+        return subset_file(folder, name).read_bytes()
+    except OSError:
+        return b""
 
 
 def _misfit(subset: Subset, clips: pa.Table) -> str | None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from prep.ingest import MISSING, Outcome
+from prep.ingest import Outcome
 from prep.jobs import ShardJob
 from prep.text import count, size
+from shards.info import MISSING
 from shards.schema import SPLIT_PREFIX
 from shards.tables import REJECTS
 

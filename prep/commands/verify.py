@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -12,21 +13,23 @@ from manifests.classes import canonical
 from prep.benchmarks import SOURCES
 from prep.engines import usable_cores
 from prep.folders import SHARDS, raw_folder, set_folder
-from prep.remake import remake_shards
-from prep.repair import repair_set
+from prep.remake import finish_set, remake_shards
+from prep.repair import FromRaw, repair_set
 from prep.text import aligned, count, cut, size
 from prep.verify import Findings, check_set
 from prep.words import Annotations, Dataset, Root, Shards
-from shards.verify import Decode, Fault
+from shards.faults import Fault
+from shards.verify import Decode
 
 _MENDS = {
-    "shard": "make the shard again (--repair, or `prep shard`)",
+    "shard": "make the shard again (--repair)",
     "index": "write the index anew (--repair)",
     "tables": "rebuild the tables (--repair)",
+    "missing": "write missing.csv anew (--repair, or `prep shard --finish`)",
     "subset": "draw the subset again (--repair, or `prep subset`)",
     "by hand": "see for yourself",
 }
-_SHOWN_PAIRS = 5
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,12 @@ class Verify:
         if not (self.repair and found.faults):
             return VerifyReport(found)
 
-        def remake(found: Findings) -> list[str]:
-            read = functools.partial(SOURCES[name], raw_folder(name, self.root), self.annotations)
-            return remake_shards(found, read, workers)
-
-        repair = repair_set(found, self.decode, workers, remake)
+        read = functools.partial(SOURCES[name], raw_folder(name, self.root), self.annotations)
+        raw = FromRaw(
+            remake=lambda damaged: remake_shards(damaged, read, workers),
+            finish=lambda damaged: finish_set(damaged, read),
+        )
+        repair = repair_set(found, self.decode, workers, raw)
         return VerifyReport(repair.after, _gone(repair.before, repair.after), repair.refusals)
 
 
@@ -93,6 +97,7 @@ class VerifyReport:
                 *(f"not done: {refusal}" for refusal in self.refusals),
                 *_mend_lines(faults),
                 *self._duplicate_lines(),
+                *self._other_lines(),
                 *(f"note: {note}" for note in found.notes),
             ]
         )
@@ -102,7 +107,19 @@ class VerifyReport:
         if not pairs:
             return []
         title = f"note: {count(len(pairs), 'pair')} of equal clips, one to train and one to test:"
-        return [title, *cut(pairs, _SHOWN_PAIRS)]
+        return [title, *cut(pairs, _SHOWN)]
+
+    def _other_lines(self) -> Iterator[str]:
+        for title, places in (
+            ("of nobody, left alone", self.found.others.foreign),
+            (
+                "of a run at work, or killed (the next one clears these)",
+                self.found.others.temporary,
+            ),
+        ):
+            if places:
+                yield f"note: {count(len(places), 'file')} {title}:"
+                yield from cut([f"  {place}" for place in places], _SHOWN)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, uncut."""
@@ -117,6 +134,8 @@ class VerifyReport:
             "mended": [asdict(fault) for fault in self.mended],
             "not_done": list(self.refusals),
             "duplicates": [list(pair) for pair in found.duplicates],
+            "foreign": list(found.others.foreign),
+            "temporary": list(found.others.temporary),
             "notes": list(found.notes),
         }
 

@@ -23,8 +23,7 @@ import numpy.typing as npt
 
 from manifests.descriptions import Descriptions, parse_descriptions
 from manifests.errors import UserError
-from prep.ingest import MISSING
-from shards.info import DATASET_JSON, DatasetInfo
+from shards.info import DATASET_JSON, MISSING, DatasetInfo
 from shards.records import FileHash, RecordScan, ShardRecord, scan_records, shard_file
 from shards.store import ShardStore
 from shards.subsets import SUBSETS, Subset, list_subsets, load_subset
@@ -107,7 +106,9 @@ def read_set(benchmark: str, folder: Path, *, partial: bool = False) -> HubSet:
     descriptions = tuple(parse_descriptions(path.read_bytes(), str(path)) for path in sentences)
     files = [*_shard_files(folder, scan.records), *_table_files(folder, info)]
     small = [folder / SUBSETS / f"{subset.name}.json" for subset in subsets]
-    small += [*sentences, *([folder / MISSING] if (folder / MISSING).exists() else [])]
+    small += sentences
+    if MISSING not in info.tables and (folder / MISSING).exists():  # made by an earlier program
+        small.append(folder / MISSING)
     small.append(folder / DATASET_JSON)
     files += [_hashed(folder, path) for path in small]
     return HubSet(info, store.labels, reject_counts(folder), subsets, descriptions, tuple(files))

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from manifests.errors import UserError
-from shards.info import Official, load_info
+from shards.info import MISSING, Official, load_info
 from shards.plan import plan_shards
-from shards.records import FRAME_FIELDS, scan_records, shard_file
+from shards.records import FRAME_FIELDS, FileHash, scan_records, shard_file
 from shards.tables import rebuild_tables, reject_counts
 from shards.writer import write_shard
 from tests.shards.made import (
@@ -92,6 +92,13 @@ def test_lost_tables_come_back_the_same(folder):
     (folder / "dataset.json").unlink()
     info = rebuild_tables(folder)
     assert (info.official, info.complete) == (None, False)
+
+
+def test_the_hash_of_missing_csv_is_kept_like_the_official_counts(folder):
+    listed = FileHash(12, "ab" * 32)
+    assert rebuild_tables(folder, Official(30, 1), listed).tables[MISSING] == listed
+    assert rebuild_tables(folder).tables[MISSING] == load_info(folder).tables[MISSING] == listed
+    assert MISSING not in rebuild_tables(folder, Official(30, 1)).tables
 
 
 def test_a_part_of_the_shards_is_not_complete(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from shards.records import scan_records, shard_file
+from shards.records import scan_records, shard_file, sizes_on_disk
 from shards.tables import rebuild_tables
 from shards.verify import (
     Fault,
@@ -112,6 +112,36 @@ def test_unreadable_jpeg_is_found_by_decoding(folder: Path):
     check = check_shard(folder, name, "all", lambda *_: "no picture")
     assert len(check.faults) == check.frames_decoded > 1
     assert "no picture" in check.faults[0].what
+
+
+def test_without_dataset_json_lost_tables_are_named(folder: Path):
+    (folder / "dataset.json").unlink()
+    (folder / "samples.parquet").unlink()
+    (folder / "frames.arrow").write_bytes(b"")
+    told = {fault.place: fault.what for fault in table_faults(folder, "")}
+    assert told == {
+        "dataset.json": "is not there",
+        "samples.parquet": "is not there",
+        "frames.arrow": "is empty",
+    }
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "rejects.parquet", "frames.arrow"])
+def test_a_folder_in_place_of_a_table_is_one_fault(folder: Path, name: str):
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    (fault,) = table_faults(folder, scan_records(folder).identity)
+    assert (fault.place, fault.mend) == (name, "by hand")
+    assert "is a directory" in fault.what
+
+
+def test_foreign_files_are_no_shards(folder: Path):
+    before = shard_names(folder)
+    for name in ("index.json", "train.tar", "all-1.json", "all-00000 (1).tar", "all-00000.tar.bak"):
+        (folder / "shards" / name).write_bytes(b"{}")
+    assert shard_names(folder) == before
+    assert set(sizes_on_disk(folder)) == {f"{n}.{e}" for n in before for e in ("tar", "idx")}
+    assert _faults(folder) == []
 
 
 def test_tables_of_another_state_are_found(folder: Path):

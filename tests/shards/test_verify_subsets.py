@@ -129,6 +129,53 @@ def test_lists_of_other_clips_are_told(tmp_path):
     assert list(subset_faults(store.folder, "custom", None)) == []
 
 
+def test_two_that_were_swapped_are_told_and_mended(tmp_path):
+    store = made_store(tmp_path / "custom", 48, per_shard=7)
+    draws = [split_subset(store, "train1"), few_shot(store, 2, "train1", 1)]
+    paths = [subset.save(store.folder) for subset in draws]
+    before = [path.read_bytes() for path in paths]
+    for path, data in zip(paths, reversed(before), strict=True):
+        path.write_bytes(data)
+    assert sorted(_faults(store)) == [
+        (
+            "subsets/few-shot-train1-2-seed1.json",
+            "holds train1, another draw than its name says",
+        ),
+        (
+            "subsets/train1.json",
+            "holds few-shot-train1-2-seed1, another draw than its name says",
+        ),
+    ]
+    found = [path.read_bytes() for path in paths]
+    for subset in draws:
+        with pytest.raises(UserError, match="nothing shows that these were in it"):
+            mend_subset(store, subset.name)
+    for subset in draws:
+        mend_subset(store, subset.name, found)
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_a_copy_under_a_name_of_ones_own_is_no_fault(store):
+    for name in list_subsets(store.folder):
+        path = replace(read_subset(store.folder, name), name="mine").save(store.folder)
+        assert _faults(store) == []
+        path.unlink()
+
+
+def test_what_is_no_file_is_told_and_nothing_else_is_held_up(tmp_path):
+    store = made_store(tmp_path / "custom", 48, per_shard=7)
+    path = split_subset(store, "test1").save(store.folder)
+    path.unlink()
+    path.symlink_to("nowhere")
+    assert _faults(store) == [("subsets/test1.json", "is not there")]
+    with pytest.raises(UserError, match="is left as it is"):
+        mend_subset(store, "test1")
+    path.unlink()
+    path.mkdir()
+    ((_, what),) = _faults(store)
+    assert "cannot be read: is a directory" in what
+
+
 def test_a_name_gives_the_very_draw(store):
     for name in list_subsets(store.folder):
         kept = read_subset(store.folder, name)

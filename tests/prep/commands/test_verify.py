@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import simplejpeg
 
+from manifests.descriptions import Descriptions, Kind, format_descriptions
 from prep.verify import jpeg_fault
-from shards.records import remove_shard, scan_records, shard_file
+from shards.atomic import temp_name
+from shards.info import Official
+from shards.records import FileHash, remove_shard, scan_records, shard_file
+from shards.tables import rebuild_tables
 from tests.prep.commands.said import refused, said
 from tests.prep.commands.verifying import files, verify
-from tests.shards.made import made_store, of_version, paint
+from tests.shards.made import CLASSES, made_store, of_version, paint
 
 
 @pytest.fixture
@@ -50,12 +57,18 @@ def test_random_single_byte_faults_are_found_by_the_command(made, tmp_path):
     rng = np.random.default_rng(11)
     words = ("--dataset", "custom", "--shards", made.parent, "--split", "train1")
     assert said("subset", "few-shot", *words, "--shots", 2).code == 0
+    _with_lists(made)
+    assert verify(made).code == 0
     names = sorted(files(made))
-    assert {path.rpartition(".")[2] for path in names} == {"tar", "idx", "json", "parquet", "arrow"}
+    assert {"missing.csv", "descriptions/spatial-2.json", "rejects.parquet"} <= {*names}
     assert "subsets/few-shot-train1-2-seed1.json" in names
-    for number in range(100):
+    kinds = {(path.rpartition("/")[0], path.rpartition(".")[2]) for path in names}
+    assert len(kinds) == 9
+    # Every file once, then files of chance.
+    victims = [*names, *(names[i] for i in rng.integers(len(names), size=100 - len(names)))]
+    for number, name in enumerate(victims):
         copy = Path(shutil.copytree(made, tmp_path / f"{number}" / "custom"))
-        victim = copy / names[rng.integers(len(names))]
+        victim = copy / name
         data = bytearray(victim.read_bytes())
         data[rng.integers(len(data))] ^= rng.integers(1, 256)
         victim.write_bytes(data)
@@ -63,6 +76,67 @@ def test_random_single_byte_faults_are_found_by_the_command(made, tmp_path):
         assert found.code == 1
         places = {fault["place"] for fault in found.json["faults"]}
         assert victim.relative_to(copy).as_posix() in places
+
+
+def _with_lists(made: Path) -> None:
+    """Give the set a missing.csv and sentences, as `prep shard` and `prep describe` write them."""
+    data = b'"row","name"\n5,"Clip 5!(\xc3\xa9).avi"\n'
+    (made / "missing.csv").write_bytes(data)
+    rebuild_tables(made, Official(24, 1), FileHash(len(data), hashlib.sha256(data).hexdigest()))
+    sentences = dict.fromkeys(CLASSES, ("a", "b"))
+    (made / "descriptions").mkdir()
+    for kind in get_args(Kind):
+        found = Descriptions("custom", kind, 2, sentences, {"by": "me"})
+        (made / "descriptions" / found.file_name).write_bytes(format_descriptions(found))
+
+
+def test_files_of_nobody_are_told_and_left(made):
+    foreign = [
+        *("notes.txt", "mine.tar", "shards/index.json", "shards/copy of all-00000.tar"),
+        *("shards/all-00000.tar.tmp", "subsets/my list.json", "subsets/a.txt"),
+        *("descriptions/read.me", ".DS_Store"),
+    ]
+    for name in foreign:
+        (made / name).parent.mkdir(exist_ok=True)
+        (made / name).write_bytes(b"x")
+    (made / "other").mkdir()
+    temporary = temp_name(made / "shards" / "all-00000.tar").relative_to(made).as_posix()
+    (made / temporary).write_bytes(b"x")
+    (made / "descriptions/.cache").mkdir()
+    for words in ((), ("--repair",)):
+        found = verify(made, "--json", *words)
+        assert found.code == 0
+        assert found.json["foreign"] == sorted([*foreign, "other/"])
+        assert found.json["temporary"] == [temporary]
+    told = verify(made).out
+    assert "note: 10 files of nobody, left alone:" in told
+    assert "... and 5 more (all of them with --json)" in told
+    assert "note: 1 file of a run at work, or killed" in told
+    assert all((made / name).exists() for name in [*foreign, temporary])
+
+
+def test_files_without_a_hash_are_told(made):
+    """missing.csv of a set made earlier, and sentences written by hand."""
+    (made / "missing.csv").write_text("row\n5\n")
+    by_hand = made / "descriptions" / "temporal-1.json"
+    by_hand.parent.mkdir()
+    found = Descriptions("custom", "temporal", 1, {CLASSES[0]: ("a",)}, {})
+    record = json.loads(format_descriptions(found))
+    record.pop("sha256")
+    by_hand.write_text(json.dumps(record))
+    notes = verify(made, "--json").json["notes"]
+    assert any(note.startswith("missing.csv bears no hash") for note in notes)
+    assert any(note.startswith("descriptions/temporal-1.json bears no hash") for note in notes)
+
+
+@pytest.mark.parametrize("text", ["", "{}"])
+def test_lost_shards_are_told_by_the_table_where_dataset_json_is_lost(made, text):
+    shard = sorted(scan_records(made).records)[0]
+    clips = len(scan_records(made).records[shard].clips)
+    remove_shard(made, shard)
+    (made / "dataset.json").write_text(text)
+    told = {f["place"]: f["what"] for f in verify(made, "--json").json["faults"]}
+    assert f"samples.parquet counts {clips} clips in it" in told[f"shards/{shard}.tar"]
 
 
 def test_a_tar_that_cannot_be_read(made):
