@@ -1,4 +1,4 @@
-"""Who may work on a set: one whole run, or any number of parts; and one writer of tables.
+"""Who may work on a set: one whole run, or any number of parts; one writer of tables, of sentences.
 
 The locks are ``flock``s, so a killed run holds none. A file system without them (some network
 ones) is worked on without: records and tables are written atomically all the same, and only two
@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,19 @@ def hold_tables(folder: Path) -> Iterator[None]:
     """Write the tables of a set, after whoever is writing them now."""
     with _lock_file(folder / _TABLES) as fd:
         _lock(fd, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def hold_descriptions(folder: Path) -> Iterator[None]:
+    """Ask for sentences of a set, or write them, after whoever does now.
+
+    What the other run asked is answered by then, so the same is never asked, or paid for, twice.
+    """
+    with _lock_file(folder / ".cache" / ".lock") as fd:
+        if not _lock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            sys.stderr.write(f"waiting for another `prep describe` at work on {folder}\n")
+            _lock(fd, fcntl.LOCK_EX)
         yield
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from tyro.conf import arg
 
-from manifests.classes import canonical
+from manifests.classes import ClassList, canonical
 from manifests.descriptions import Descriptions, Kind
 from manifests.errors import UserError
 from prep.commands.describe_words import (
@@ -26,14 +25,18 @@ from prep.commands.describe_words import (
     file_lines,
     kinds_of,
 )
-from prep.descriptions.asking import Answers, Endpoint, ask_all, failure, host, need_openai
+from prep.descriptions.asking import Answers, ask_all, failure, need_openai
 from prep.descriptions.cache import Cache, Question
+from prep.descriptions.endpoint import Endpoint, is_address
 from prep.descriptions.forms import instruction, prompt
-from prep.descriptions.keeping import Kept, check_free, keep
+from prep.descriptions.keeping import Kept, check_free, keep, stored
 from prep.descriptions.lint import Lint, lint
 from prep.folders import SHARDS, set_folder
+from prep.locks import hold_descriptions
 from prep.text import count
 from prep.words import Dataset
+
+KEY_VARIABLE = "OPENAI_API_KEY"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Ask:
     ] = None
     key_env: Annotated[
         str, arg(metavar="VARIABLE", help="variable of the environment that holds the key")
-    ] = "OPENAI_API_KEY"
+    ] = KEY_VARIABLE
     key_file: Annotated[
         Path | None,
         arg(
@@ -85,31 +88,45 @@ class Ask:
         need_openai()
         classes = classes_of(name, self.out)
         folder = set_folder(name, self.out) / "descriptions"
-        kinds = kinds_of(self.kind)
-        sources = {kind: _source(endpoint, kind, self.n) for kind in kinds}
+        sources = {kind: _source(endpoint, kind, self.n) for kind in kinds_of(self.kind)}
+        with hold_descriptions(folder):
+            answers, kept = self._asked(classes, endpoint, folder, sources)
+        return AskReport(name, endpoint.model, answers, _looked_over(kept, classes.names))
+
+    def _asked(
+        self,
+        classes: ClassList,
+        endpoint: Endpoint,
+        folder: Path,
+        sources: Mapping[Kind, dict[str, Any]],
+    ) -> tuple[Answers, list[Kept]]:
+        """Ask for what is neither stored nor in the cache, and keep all."""
         if not self.anew:
-            for kind in kinds:
-                check_free(folder, kind, self.n, sources[kind])
+            for kind, source in sources.items():
+                check_free(folder, kind, self.n, source)
         questions = [
             Question(kind, self.n, item, words)
-            for kind in kinds
+            for kind in sources
             for item, words in zip(classes.names, classes.prompts("split"), strict=True)
         ]
-        answers = ask_all(questions, endpoint, Cache(folder / ".cache", endpoint.model))
+        there = {} if self.anew else _there(folder, questions)
+        answers = ask_all(questions, endpoint, Cache(folder / ".cache", endpoint.model), there)
         if answers.failed:
             raise UserError(failure(endpoint, answers.failed))
         kept = []
-        for kind in kinds:
+        for kind, source in sources.items():
             texts = {q.name: answers.sentences[q] for q in questions if q.kind == kind}
-            new = Descriptions(name, kind, self.n, texts, sources[kind])
+            new = Descriptions(classes.benchmark, kind, self.n, texts, source)
             kept.append(keep(folder, new, classes.names, anew=self.anew))
-        return AskReport(name, endpoint.model, answers, _looked_over(kept, classes.names))
+        return answers, kept
 
     def _endpoint(self) -> Endpoint:
         url = self.base_url or os.environ.get("OPENAI_BASE_URL", "")
         model = self.model or os.environ.get("OPENAI_MODEL", "")
-        if not _is_address(url):
+        if not url:
             raise UserError("no endpoint: say --base-url https://.../v1, or set OPENAI_BASE_URL")
+        if not is_address(url):  # not shown: it may hold a key
+            raise UserError("--base-url or OPENAI_BASE_URL is no address like https://HOST/v1")
         if not model:
             raise UserError("no model: say --model NAME, or set OPENAI_MODEL")
         for word, value in (("--parallel", self.parallel), ("--timeout", self.timeout)):
@@ -122,13 +139,19 @@ class Ask:
         return Endpoint(url, model, key, key_from, self.parallel, self.timeout)
 
     def _key(self) -> str:
-        """The key; empty for servers that want none."""
+        """The key; empty for servers that want none, unless a place was named that has none."""
         if self.key_file is None:
-            return os.environ.get(self.key_env, "").strip()
+            key = os.environ.get(self.key_env, "").strip()
+            if not key and self.key_env != KEY_VARIABLE:  # not shown: it may be the key itself
+                raise UserError("the variable that --key-env names is not set, or empty")
+            return key
         try:
-            return self.key_file.read_text().strip()
+            key = self.key_file.read_text("utf-8-sig").strip()
         except UnicodeDecodeError:
             raise UserError(f"{self.key_file} holds no key: it is no text") from None
+        if not key:
+            raise UserError(f"{self.key_file} holds no key: it is empty")
+        return key
 
 
 @dataclass(frozen=True)
@@ -171,12 +194,11 @@ class AskReport:
         }
 
 
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, a bracket that does not close
-        return False
+def _there(folder: Path, questions: Sequence[Question]) -> dict[Question, tuple[str, ...]]:
+    """Answers that the files hold: whoever clears the cache is not made to pay again."""
+    files = {q.kind: stored(folder, q.kind, q.n) for q in questions}
+    found = {q: file.sentences.get(q.name, ()) for q in questions if (file := files[q.kind])}
+    return {q: texts for q, texts in found.items() if len(texts) == q.n}
 
 
 def _source(endpoint: Endpoint, kind: Kind, n: int) -> dict[str, Any]:
@@ -184,7 +206,7 @@ def _source(endpoint: Endpoint, kind: Kind, n: int) -> dict[str, Any]:
     return {
         "by": "prep describe",
         "model": endpoint.model,
-        "host": host(endpoint.base_url),
+        "host": endpoint.host,
         "prompt": prompt(kind, n, "{cls}"),
         "instruction": instruction(kind, n, "{cls}"),
     }
@@ -192,9 +214,7 @@ def _source(endpoint: Endpoint, kind: Kind, n: int) -> dict[str, Any]:
 
 def _looked_over(kept: Sequence[Kept], names: Sequence[str]) -> tuple[tuple[Kept, Lint], ...]:
     return tuple(
-        (
-            item,
-            lint(item.descriptions.kind, item.descriptions.n, names, item.descriptions.sentences),
-        )
+        (item, lint(own.kind, own.n, names, own.sentences, names))
         for item in kept
+        for own in (item.descriptions,)
     )

@@ -9,15 +9,16 @@ from typing import Annotated, Any, Literal, get_args
 
 from tyro.conf import Positional, arg
 
-from manifests.classes import canonical
+from manifests.classes import ClassList, canonical
 from manifests.descriptions import Descriptions, Kind
 from manifests.errors import UserError
 from prep.commands.describe_words import Anew, Out, check_n, classes_of, code_of, file_dict
 from prep.descriptions.keeping import IMPORT, Kept, keep
 from prep.descriptions.lint import Lint, lint, named, pieces
+from prep.descriptions.orders import Order, order_of
 from prep.descriptions.published import (
     Part,
-    by_name,
+    check_numbers,
     guess,
     part_names,
     part_of,
@@ -25,6 +26,8 @@ from prep.descriptions.published import (
     read_published,
 )
 from prep.folders import SHARDS, set_folder
+from prep.locks import hold_descriptions
+from prep.text import count
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,11 @@ class Import:
         part = self.part or part_of(name, said.part, len(published))
         if self.labels is None and name == "custom":
             raise UserError("custom has no public order of classes: give --labels id,name.csv")
-        names = read_labels(self.labels, classes) if self.labels else part_names(name, part)
-        about = f"{self.labels}" if self.labels else f"{name}, {part} classes,"
-        texts = by_name(published, names, self.file, about)
-        found = lint(kind, n, names, texts)
+        order = self._order(published, classes, part)
+        texts = dict(zip(order.names, (published[i] for i in range(len(published))), strict=True))
+        found = lint(kind, n, order.names, texts, classes.names)
+        if 2 * len(found.found["conflicts"]) > found.sentences:
+            raise UserError(_misnumbered(self.file, order, found))
         mended = texts if self.as_published else {k: _mended(v, n) for k, v in texts.items()}
         source = {
             "by": IMPORT,
@@ -94,16 +98,29 @@ class Import:
                 {
                     "name": self.file.name,
                     "sha256": hashlib.sha256(self.file.read_bytes()).hexdigest(),
-                    "order": self.labels.name if self.labels else part,
+                    "order": order.name,
                 }
             ],
         }
         folder = set_folder(name, self.out) / "descriptions"
         new = Descriptions(name, kind, n, mended, source)
-        kept = keep(folder, new, classes.names, anew=self.anew)
+        with hold_descriptions(folder):
+            kept = keep(folder, new, classes.names, anew=self.anew)
         split = tuple(k for k, own in texts.items() if len(mended[k]) > len(own))
         without = tuple(k for k in classes.names if not kept.descriptions.sentences.get(k))
-        return ImportReport(name, part, kept, found, split, without)
+        return ImportReport(name, part, order, kept, found, split, without)
+
+    def _order(
+        self, published: dict[int, tuple[str, ...]], classes: ClassList, part: Part
+    ) -> Order:
+        """The classes by number: as --labels says, else as lists number them and sentences tell."""
+        if self.labels:
+            order = Order(read_labels(self.labels, classes), self.labels.name)
+            check_numbers(published, order.names, self.file, str(self.labels))
+            return order
+        names = part_names(classes.benchmark, part)
+        check_numbers(published, names, self.file, f"{classes.benchmark}, {part} classes,")
+        return order_of(published, classes.benchmark, part, names)
 
     def _what(self, dataset: str | None, kind: Kind | None, n: int | None) -> tuple[str, Kind, int]:
         """Dataset, kind and N, said or read off the name."""
@@ -125,6 +142,7 @@ class ImportReport:
 
     benchmark: str
     part: str
+    order: Order
     kept: Kept
     found: Lint
     split: tuple[str, ...]
@@ -138,6 +156,9 @@ class ImportReport:
     def text(self) -> str:
         """The file as published, what was mended, and what is still without sentences."""
         lines = [f"{self.benchmark}, {self.part} classes, as published:", *self.found.lines()]
+        if self.order.witnesses:
+            told = count(self.order.witnesses, "string")
+            lines.append(f"  numbered as {self.order.name}: {told} tell it")
         if self.split:
             lines.append(f"  taken apart into {self.found.n} sentences each: {named(self.split)}")
         if self.without:
@@ -152,10 +173,20 @@ class ImportReport:
         return {
             "benchmark": self.benchmark,
             "part": self.part,
+            "order": self.order.name,
             **file_dict(self.kept, self.found),
             "split": list(self.split),
             "without": list(self.without),
         }
+
+
+def _misnumbered(file: Path, order: Order, found: Lint) -> str:
+    conflicts = found.found["conflicts"]
+    return (
+        f"{file}: {len(conflicts):,} of {found.sentences:,} sentences name another class than "
+        f"their number stands for ({order.name}); first: {conflicts[0]!r}: say --part, or give "
+        "the file's own order with --labels id,name.csv"
+    )
 
 
 def _mended(texts: tuple[str, ...], n: int) -> tuple[str, ...]:

@@ -57,9 +57,8 @@ class LintStored:
             unknown = [key for key in found.sentences if key not in set(classes.names)]
             if unknown:
                 raise UserError(f"{path} names {named(unknown)}: no class of {name}; make it anew")
-            files.append(
-                (Kept(path, found, "already there"), lint(kind, found.n, chosen, found.sentences))
-            )
+            told = lint(kind, found.n, chosen, found.sentences, classes.names)
+            files.append((Kept(path, found, "already there"), told))
         return LintReport(name, tuple(files))
 
 

@@ -16,15 +16,23 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
+# Some servers leave the opening mark out, and an answer that is cut off lacks the closing one.
+_THOUGHT = re.compile(r"\A.*</think>|<think>.*\Z", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)
 _NUMBER = re.compile(
     r"^\s*(?:[*_#]+\s*)?(?:(?:sentence|step|no\.?)\s*)?"
-    r"(?:\(\d{1,3}\)|#?\d{1,3}\s*[.):](?!\d))(?:[*_]+)?[ \t]*(?P<text>.*)$",
+    r"(?:[(（]\d{1,3}[)）]|#?\d{1,3}\s*(?:[.):](?!\d)|[、．：）]))(?:[*_]+)?[ \t]*(?P<text>.*)$",
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"^\s*[-*•‣◦–—·]\s+(?P<text>.*)$")
 _LABEL = re.compile(r"^(?:sentence|step)\s*\d{1,3}\s*[:.)-]\s*", re.IGNORECASE)
+# "**Looks**: A video about ...": a heading before the form that was asked for
+_HEADING = re.compile(r"^[^:]{1,60}:\s*(?=A videos? (?:about|of)\b)")
+_REFUSAL = re.compile(
+    r"^(?:i['’]?m (?:very )?sorry|i am (?:very )?sorry|sorry\b|i can(?:no|['’])t\b|i can not\b|"
+    r"i['’]?m (?:not able|unable)|i am (?:not able|unable)|as an ai\b|unfortunately, i)",
+    re.IGNORECASE,
+)
 _TALK = re.compile(
     r"^(?:sure|certainly|of course|here (?:are|is)|okay|ok\b|let me know|i hope|hope this|note\b|"
     r"please let|feel free|these sentences|absolutely|great|if you)",
@@ -52,6 +60,11 @@ def sentences_in(answer: str, n: int) -> tuple[str, ...]:
         if first and reading is not _numbered:  # numbers may head blocks of bullets
             return first
     return first
+
+
+def is_refusal(sentence: str) -> bool:
+    """Does a sentence say that the model will not answer?"""
+    return bool(_REFUSAL.match(sentence))
 
 
 def split_sentences(text: str) -> tuple[str, ...]:
@@ -135,7 +148,7 @@ def _plain(text: str) -> Iterator[list[str]]:
 
 
 def _is_talk(line: str) -> bool:
-    return bool(_TALK.match(line.strip(" *_"))) or line.rstrip(" *_").endswith(":")
+    return bool(_TALK.match(line.strip(" *_"))) or line.rstrip(" *_").endswith((":", "："))
 
 
 _READINGS: tuple[Callable[[str], Iterator[list[str]]], ...] = (
@@ -147,10 +160,14 @@ _READINGS: tuple[Callable[[str], Iterator[list[str]]], ...] = (
 
 
 def _clean(item: str) -> str:
-    """One sentence without emphasis, its own label, or quotes around the whole of it."""
+    """One sentence without emphasis, its own label, or quotes around the whole of it.
+
+    Half a surrogate pair, which JSON can spell and no file can hold, becomes a question mark.
+    """
+    item = item.encode("utf-8", "replace").decode()
     item = " ".join(re.sub(r"\*\*|__|`", "", item).split())
     item = _LABEL.sub("", item).rstrip(",") if item.endswith('",') else _LABEL.sub("", item)
     closing = _QUOTES.get(item[:1])
     if closing and len(item) > 1 and item.endswith(closing) and closing not in item[1:-1]:
         item = item[1:-1].strip()
-    return item
+    return _HEADING.sub("", item)

@@ -15,46 +15,31 @@ which the model does not keep to the number does not hold up the others.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import math
 import random
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tqdm import tqdm
 
 from manifests.errors import UserError
-from prep.descriptions.answers import sentences_in
+from manifests.spelling import squeeze
+from prep.descriptions.answers import is_refusal, sentences_in
 from prep.descriptions.cache import Cache, Question
+from prep.descriptions.endpoint import Endpoint
 
 ATTEMPTS = 4  # answers with a wrong number of sentences, for one question
 TRIES = 6  # failures of the endpoint, for one question
+LIMIT_TRIES = 8  # the same where they are 429: limits by the minute are waited for
 LONGEST_WAIT_S = 300.0
 _BACK_OFF_S, _BACK_OFF_MOST_S = 0.5, 60.0
 _PASSING = (408, 409, 425, 429)  # and everything from 500 on
 _GIVE_UP = 5  # questions that failed, when none went well
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where to ask, whom, and with which key; the key shows in no text of it."""
-
-    base_url: str
-    model: str
-    key: str = field(repr=False)
-    key_from: str = "OPENAI_API_KEY"  # what a message calls it
-    parallel: int = 8
-    timeout_s: float = 120.0
-
-    def clean(self, text: str) -> str:
-        """One line without the key, whoever put it there."""
-        for form in (self.key, repr(self.key)[1:-1]) if self.key else ():
-            text = text.replace(form, "[key]")
-        line = " ".join(text.split())
-        return line if len(line) <= 200 else line[:199] + "…"
 
 
 @dataclass
@@ -83,19 +68,24 @@ class _AnswerError(Exception):
 class _PassingError(Exception):
     """The endpoint failed in a way that may pass; ``wait_s`` is how long it asks to wait."""
 
-    def __init__(self, what: str, wait_s: float | None = None) -> None:
+    def __init__(self, what: str, wait_s: float | None = None, tries: int = TRIES) -> None:
         super().__init__(what)
-        self.wait_s = wait_s
+        self.wait_s, self.tries = wait_s, tries
 
 
-def ask_all(questions: Sequence[Question], endpoint: Endpoint, cache: Cache) -> Answers:
-    """Answer every question, from the cache where it is there.
+def ask_all(
+    questions: Sequence[Question],
+    endpoint: Endpoint,
+    cache: Cache,
+    there: Mapping[Question, tuple[str, ...]],
+) -> Answers:
+    """Answer every question: from what is ``there`` already, from the cache, by asking.
 
     Raises UserError when the endpoint fails for good, or the extra ``describe`` is not installed.
     """
     answers = Answers({}, {}, Tally())
     for question in questions:
-        found = cache.get(question)
+        found = there.get(question) or cache.get(question)
         if found is not None:
             answers.sentences[question] = found
     answers.tally.cached = len(answers.sentences)
@@ -111,7 +101,7 @@ def need_openai() -> Any:
         import openai
     except ImportError as error:
         raise UserError(
-            "prep describe needs the openai client: pip install 'actionshards[describe]'"
+            "asking needs the openai client: pip install 'actionshards[describe]'"
         ) from error
     return openai
 
@@ -129,14 +119,15 @@ class _Asker:
         gate = asyncio.Semaphore(endpoint.parallel)
         # Retries are ours: the client's own would be neither counted nor bounded by our rules.
         async with self.openai.AsyncOpenAI(
-            base_url=endpoint.base_url,
+            base_url=endpoint.address,
+            default_query=endpoint.query,
             api_key=endpoint.key or "none",
             max_retries=0,
             timeout=endpoint.timeout_s,
         ) as client:
             tasks = [asyncio.create_task(self._one(client, gate, q)) for q in questions]
             try:
-                with tqdm(total=len(tasks), desc="describe", unit="class", disable=None) as bar:
+                with tqdm(total=len(tasks), desc="describe", unit="question", disable=None) as bar:
                     for done in asyncio.as_completed(tasks):
                         await done
                         bar.update()
@@ -166,21 +157,21 @@ class _Asker:
 
     async def _patiently(self, client: Any, question: Question) -> tuple[str, ...]:
         """One answer; failures that may pass are waited for, longer each time."""
-        for tried in range(1, TRIES + 1):
+        for tried in itertools.count(1):
             try:
                 return await self._request(client, question)
             except _PassingError as trouble:
                 wait = back_off(tried) if trouble.wait_s is None else trouble.wait_s
-                if tried == TRIES or wait > LONGEST_WAIT_S:
+                if tried >= trouble.tries or wait > LONGEST_WAIT_S:
                     raise UserError(self._given_up(trouble, tried, wait)) from trouble
                 self.answers.tally.retries += 1
                 await asyncio.sleep(wait)
-        raise AssertionError("the last try returns or raises")
+        raise AssertionError("each try returns, raises, or is counted")
 
     def _given_up(self, trouble: _PassingError, tried: int, wait: float) -> str:
         why = f"asks to wait {wait:,.0f} s" if wait > LONGEST_WAIT_S else f"failed {tried} times"
         return (
-            f"{host(self.endpoint.base_url)} {why}: {trouble}; look there, and run the same words "
+            f"{self.endpoint.host} {why}: {trouble}; look there, and run the same words "
             "again: what was answered is kept"
         )
 
@@ -203,18 +194,23 @@ class _Asker:
             raise _PassingError(endpoint.clean(f"connection: {what}")) from error
         except (UnicodeError, ValueError) as error:  # a key or an address that no header can hold
             raise UserError(
-                f"{host(endpoint.base_url)} cannot be asked with these words: "
+                f"{endpoint.host} cannot be asked with these words: "
                 f"{type(error).__name__} in address or key"
             ) from None
-        return _accepted(_content(raw.text), question, endpoint)
+        return _accepted(_content(raw.text, endpoint), question, endpoint)
 
     def _status(self, error: Any) -> Exception:
         """What an error status means: wait, or stop."""
         endpoint, code = self.endpoint, int(error.status_code)
-        where, said = host(endpoint.base_url), endpoint.clean(str(error.message))
+        where, said = endpoint.host, endpoint.clean(str(error.message))
         spent = "insufficient_quota" in str(error.body)  # a 429 that does not pass
         if (code in _PASSING or code >= 500) and not spent:
-            return _PassingError(f"{code}, {said}", retry_after(error.response.headers))
+            tries = LIMIT_TRIES if code == 429 else TRIES
+            return _PassingError(f"{code}, {said}", retry_after(error.response.headers), tries)
+        if code in (401, 403) and not endpoint.key:
+            return UserError(
+                f"{where} wants a key ({code}), and {endpoint.key_from} holds none: {said}"
+            )
         if code in (401, 403):
             return UserError(f"{where} refuses the key of {endpoint.key_from} ({code}): {said}")
         if code == 404:
@@ -225,13 +221,17 @@ class _Asker:
         return UserError(f"{where} refuses the request ({code}): {said}")
 
 
-def _content(body: str) -> str:
+def _content(body: str, endpoint: Endpoint) -> str:
     """Text of a chat completion; _PassingError when the body is none (a page, a cut body)."""
+    record: Any = None
     try:
-        choice = json.loads(body)["choices"][0]
+        record = json.loads(body)
+        choice = record["choices"][0]
         content = choice["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise _PassingError("its answer is no chat completion") from error
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+        told = record.get("error") if isinstance(record, dict) else None  # some tell it with 200
+        why = f": {endpoint.clean(str(told))}" if told else ""
+        raise _PassingError(f"its answer is no chat completion{why}") from error
     if choice.get("finish_reason") == "length":
         raise _AnswerError("cut off at the model's longest answer")
     if not isinstance(content, str):
@@ -240,12 +240,17 @@ def _content(body: str) -> str:
 
 
 def _accepted(content: str, question: Question, endpoint: Endpoint) -> tuple[str, ...]:
-    if endpoint.key and endpoint.key in content:
+    if endpoint.is_told_in(content):
         raise _AnswerError("an answer that holds the key")
     sentences = sentences_in(content, question.n)
     if len(sentences) != question.n:
         raise _AnswerError(f"{len(sentences)} sentences")
-    if len({text.casefold() for text in sentences}) < question.n:
+    if any(map(is_refusal, sentences)):
+        raise _AnswerError("a refusal to answer")
+    keys = {squeeze(text) for text in sentences}
+    if "" in keys:
+        raise _AnswerError("a sentence without a letter")
+    if len(keys) < question.n:
         raise _AnswerError("the same sentence twice")
     return sentences
 
@@ -278,11 +283,3 @@ def retry_after(headers: Any, now: float | None = None) -> float | None:
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
     return max(0.0, wait) if math.isfinite(wait) else None
-
-
-def host(base_url: str) -> str:
-    """Host and port of an address, without user, path or query: these may hold secrets."""
-    place = base_url.split("://", 1)[-1]
-    for end in "/?#":
-        place = place.split(end, 1)[0]
-    return place.rsplit("@", 1)[-1]

@@ -34,9 +34,11 @@ _STEP = re.compile(
 
 
 def prompt(kind: Kind, n: int, name: str) -> str:
-    """The question for one class, under its name in words; `{cls}` gives the template."""
-    sentences = "1 sentence" if n == 1 else f"{n} sentences"
-    return f"Please give me {sentences} describing the {_ASPECT[kind]} of the action {name}."
+    """The question for one class, under its name in words; `{cls}` gives the template.
+
+    The words are the paper's whatever N is: "1 sentences" too.
+    """
+    return f"Please give me {n} sentences describing the {_ASPECT[kind]} of the action {name}."
 
 
 def instruction(kind: Kind, n: int, name: str) -> str:

@@ -51,7 +51,8 @@ def keep(folder: Path, new: Descriptions, order: Sequence[str], *, anew: bool = 
     """
     path = folder / new.file_name
     old = None if anew else stored(folder, new.kind, new.n)
-    if old is not None and old.source != new.source:
+    joined = old is not None and old.source != new.source
+    if old is not None:
         new = _joined(path, old, new)
     sentences = {name: new.sentences[name] for name in order if name in new.sentences}
     new = replace(new, sentences=sentences)
@@ -59,12 +60,12 @@ def keep(folder: Path, new: Descriptions, order: Sequence[str], *, anew: bool = 
     if path.is_file() and path.read_bytes() == data:
         return Kept(path, new, "already there")
     atomic_write(path, data)
-    joined = old is not None and old.source != new.source
     return Kept(path, new, "joined" if joined else "written")
 
 
 def _joined(path: Path, old: Descriptions, new: Descriptions) -> Descriptions:
-    if not (_is_import(old.source) and _is_import(new.source)):
+    same = old.source == new.source
+    if not same and not (_is_import(old.source) and _is_import(new.source)):
         raise UserError(
             f"{path} holds sentences of another source ({origin(old.source)}): --anew replaces them"
         )
@@ -78,6 +79,8 @@ def _joined(path: Path, old: Descriptions, new: Descriptions) -> Descriptions:
             f"{path} holds other sentences for {len(other)} of these classes ({named(other)}), "
             f"of {origin(old.source)}: --anew replaces the file"
         )
+    if same:
+        return replace(new, sentences={**old.sentences, **new.sentences})
     files = {file["sha256"]: file for file in (*old.source["files"], *new.source["files"])}
     return replace(
         new,

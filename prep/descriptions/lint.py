@@ -37,6 +37,7 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "bracketed": ("sentence", "the step in brackets"),
     "glued": ("sentence", "the class name without its blanks"),
     "other_name": ("sentence", "the class under another name"),
+    "conflicts": ("sentence", "the name of another class of the benchmark"),
     "mixed_names": ("class", "sentences that name different things"),
     "over_32": ("sentence", "longer than ViCLIP's 32 tokens"),
     "over_77": ("sentence", "longer than CLIP's 77 tokens"),
@@ -89,8 +90,13 @@ class Lint:
         }
 
 
-def lint(kind: Kind, n: int, names: Sequence[str], sentences: Sentences) -> Lint:
-    """Look at the sentences of these classes; ``names`` are all that must have some."""
+def lint(
+    kind: Kind, n: int, names: Sequence[str], sentences: Sentences, known: Sequence[str]
+) -> Lint:
+    """Look at the sentences of these classes; ``names`` are all that must have some.
+
+    known: all classes of the benchmark, which a sentence of another one may name.
+    """
     texts = {name: tuple(sentences.get(name, ())) for name in names}
     found = {
         "missing": [name for name, own in texts.items() if not any(map(str.strip, own))],
@@ -101,7 +107,7 @@ def lint(kind: Kind, n: int, names: Sequence[str], sentences: Sentences) -> Lint
         "empty": [name for name, text in _pairs(texts) if not text.strip()],
         "duplicates_inside": [name for name, own in texts.items() if _repeated(own)],
         "duplicates_across": _across(texts),
-        **_of_form(kind, texts),
+        **_of_form(kind, texts, known),
         "glued": [_item(name, text) for name, text in _pairs(texts) if _glued(name, text)],
         **_lengths(texts),
     }
@@ -145,11 +151,13 @@ def _across(texts: Sentences) -> list[str]:
     return [f"{words[key]} ({', '.join(names)})" for key, names in owners.items() if len(names) > 1]
 
 
-def _of_form(kind: Kind, texts: Sentences) -> dict[str, list[str]]:
+def _of_form(kind: Kind, texts: Sentences, known: Sequence[str]) -> dict[str, list[str]]:
     """Sentences that are not of the form, and what stands in the places of those that are."""
     found: dict[str, list[str]] = {
-        key: [] for key in ("off_pattern", "slips", "bracketed", "other_name", "mixed_names")
+        key: []
+        for key in ("off_pattern", "slips", "bracketed", "other_name", "conflicts", "mixed_names")
     }
+    classes = {_bare(name) for name in known}
     for name, own in texts.items():
         found["off_pattern"] += [_item(name, t) for t in own if t.strip() and not has_form(kind, t)]
         steps = [] if kind == "spatial" else [(t, s) for t in own if (s := step_of(t))]
@@ -157,6 +165,9 @@ def _of_form(kind: Kind, texts: Sentences) -> dict[str, list[str]]:
         found["bracketed"] += [_item(name, t) for t, s in steps if s.step.startswith(("(", "["))]
         own_name = _bare(name)
         found["other_name"] += [_item(name, t) for t, s in steps if _bare(s.name) != own_name]
+        found["conflicts"] += [
+            _item(name, t) for t, s in steps if own_name != _bare(s.name) in classes
+        ]
         if len(said := Counter(_bare(s.name) for _, s in steps)) > 1:
             found["mixed_names"].append(f"{name}: {', '.join(sorted(said))}")
     return found
@@ -191,6 +202,8 @@ def _many(number: int, unit: str) -> str:
 
 
 def _short(text: str) -> str:
+    """An example for a line: no sign in it moves the cursor of a terminal."""
+    text = "".join(sign if sign.isprintable() else " " for sign in text)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 

@@ -7,8 +7,8 @@
                 k600/split<i>/<spatio|temporal>_<N>_descriptors.json
 
 A number is a row of the public label list of the same classes, which is not everywhere the
-official order (``manifests.protocols.published_order``); halves and zero-shot lists count from 0
-again.
+official order (``manifests.protocols.published_order``), or a row of that one
+(``prep.descriptions.orders``); halves and zero-shot lists count from 0 again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import csv
 import itertools
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -107,8 +108,8 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _number(key: str, path: Path) -> int:
-    if not re.fullmatch(r"0|[1-9][0-9]*", key):
-        raise UserError(f"{path}: key {key!r} is no class number: keys count from 0")
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", key):
+        raise UserError(f"{path}: key {key[:40]!r} is no class number: keys count from 0")
     return int(key)
 
 
@@ -116,6 +117,8 @@ def _texts(value: object, key: str, path: Path) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value  # a bare text is a list of one
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise UserError(f"{path}: the sentences of key {key!r} are no list of texts")
+    if any("\ud800" <= sign <= "\udfff" for text in texts for sign in text):
+        raise UserError(f"{path}: a sentence of key {key!r} holds half a sign (\\ud800 to \\udfff)")
     return tuple(texts)
 
 
@@ -161,22 +164,23 @@ def read_labels(path: Path, classes: ClassList) -> tuple[str, ...]:
     return tuple(names[number] for number in range(len(names)))
 
 
-def by_name(
-    published: dict[int, tuple[str, ...]], names: tuple[str, ...], path: Path, about: str
-) -> dict[str, tuple[str, ...]]:
-    """Strings by official class name; UserError when the numbers are not those of the classes.
+def check_numbers(
+    published: Mapping[int, object], names: Sequence[str], path: Path, about: str
+) -> None:
+    """Raise UserError when the numbers are not 0 to n - 1 for the n classes.
 
-    about: what the classes are, for the message: "hmdb51, base".
+    about: what the classes are, for the message: "hmdb51, base classes,".
     """
     if len(published) != len(names):
+        gap = next(number for number in itertools.count() if number not in published)
+        lacks = f" and lacks key '{gap}'" if gap < len(published) else ""
         raise UserError(
-            f"{path} has {len(published)} classes, {about} has {len(names)}: say --dataset and "
-            "--part, or give the file's own order with --labels id,name.csv"
+            f"{path} has {len(published)} classes{lacks}, {about} has {len(names)}: say --dataset "
+            "and --part, or give the file's own order with --labels id,name.csv"
         )
     unknown = sorted(set(published) - set(range(len(names))))
     if unknown:
         raise UserError(
-            f"{path}: key {str(unknown[0])!r} is no class of {about}, whose keys are "
+            f"{path}: key '{unknown[0]}' is no class of {about.rstrip(',')}, whose keys are "
             f"0 to {len(names) - 1}"
         )
-    return {name: published[number] for number, name in enumerate(names)}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pytest
 
 from manifests.descriptions import check_descriptions, find_descriptions
-from prep.descriptions import asking
+from prep.descriptions.endpoint import host
 from prep.descriptions.forms import prompt
 from tests.prep.commands.describing import KEY, TOY, WORDS, denied, describe, files
 from tests.prep.commands.said import refused, said
@@ -51,6 +52,10 @@ def test_the_question_is_that_of_the_paper():
     assert prompt("temporal", 8, "x y") == (
         "Please give me 8 sentences describing the temporally decoupled steps of the action x y."
     )
+    # The paper's template, whatever N is.
+    assert prompt("spatial", 1, "x y") == (
+        "Please give me 1 sentences describing the visual appearance of the action x y."
+    )
 
 
 def test_a_second_run_asks_nothing_and_changes_nothing(tmp_path):
@@ -69,6 +74,17 @@ def test_a_second_run_asks_nothing_and_changes_nothing(tmp_path):
         assert more.json["requests"] == len(TOY)  # another model was never asked
 
 
+def test_sentences_outlive_their_cache(tmp_path):
+    with serving(good) as server:
+        describe(server, tmp_path)
+        before, asked = files(tmp_path), len(server.asked)
+        shutil.rmtree(tmp_path / "toy/descriptions/.cache")
+        again = describe(server, tmp_path)
+        assert (again.json["requests"], again.json["cached"]) == (0, asked)
+    assert len(server.asked) == asked
+    assert files(tmp_path) == before
+
+
 def test_endpoint_from_the_environment(tmp_path, monkeypatch):
     with serving(good) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
@@ -79,11 +95,11 @@ def test_endpoint_from_the_environment(tmp_path, monkeypatch):
 
 
 def test_only_the_host_of_an_address_is_kept():
-    assert asking.host("https://me:secret@api.example.com:8443/v1?key=secret#x") == (
+    assert host("https://me:secret@api.example.com:8443/v1?key=secret#x") == (
         "api.example.com:8443"
     )
-    assert asking.host("http://[::1]:80/v1") == "[::1]:80"
-    assert asking.host("https://a.b?token=c") == "a.b"
+    assert host("http://[::1]:80/v1") == "[::1]:80"
+    assert host("https://a.b?token=c") == "a.b"
 
 
 def test_other_sentences_are_not_replaced_unasked(tmp_path):
@@ -113,6 +129,7 @@ def test_without_the_client_the_extra_is_named(tmp_path, monkeypatch):
         (("--base-url", "api.example.com"), "--base-url"),
         (("--base-url", "http://127.0.0.1:99999/v1"), "--base-url"),
         (("--base-url", "http://[bad/v1"), "--base-url"),
+        (("--base-url", "ftp://api.example.com/v1"), "is no address"),
         (("--dataset", "kinetics7"), "no benchmark 'kinetics7'"),
         (("--dataset", "custom"), "prep shard --dataset custom"),
         (("--key-file", "/nowhere/key"), "/nowhere/key"),

@@ -34,6 +34,12 @@ FAULTS = (
     lambda a: Reply("I cannot do that."),
     lambda a: Reply("1. A video about a\n2. A video ab", finish="length"),
     lambda a: Reply("1. late\n2. later", wait_s=3.0),
+    lambda a: Reply("1. I'm sorry.\n2. I can't help with that."),
+    lambda a: Reply("1. ...\n2. A video about it."),
+    lambda a: Reply("1. A video about it.\n2. a video about it!"),
+    lambda a: Reply(body="[" * 100_000),
+    lambda a: Reply(body=json.dumps({"error": {"message": "overloaded"}})),
+    lambda a: Reply("<think>1. So\n2. that", finish="stop"),
 )
 
 
@@ -149,6 +155,55 @@ def test_a_server_that_stays_down_is_one_line_and_nothing_is_lost(tmp_path, quic
         assert describe(healed, tmp_path).json["cached"] == 5
 
 
+def test_a_limit_by_the_minute_has_more_patience(tmp_path, quick):
+    body = json.dumps({"error": {"message": "\x1b[31mslower"}})
+    with serving(lambda a: Reply(status=429, body=body)) as server:
+        line = denied(server, tmp_path, "--parallel", 1)
+    assert f"failed {asking.LIMIT_TRIES} times: 429" in line
+    assert asking.LIMIT_TRIES > asking.TRIES
+    assert set(server.counts.values()) == {asking.LIMIT_TRIES}
+    assert "\x1b" not in line
+
+
+def test_an_error_told_with_status_200_is_in_the_line(tmp_path, quick):
+    reply = Reply(body=json.dumps({"error": {"message": f"overloaded {KEY}"}}))
+    with serving(lambda a: reply) as server:
+        line = denied(server, tmp_path, "--parallel", 1)
+    assert "no chat completion" in line
+    assert "overloaded" in line
+    assert KEY not in line
+
+
+def test_half_a_sign_is_no_traceback(tmp_path):
+    def answer(asked: Asked) -> Reply:
+        first, second = sentences(asked.prompt)
+        return Reply(f"1. {first}\n2. {second} \ud83d")
+
+    with serving(answer) as server:
+        found = describe(server, tmp_path, "--kind", "spatial")
+    assert found.code == 0, found.err
+    (data,) = files(tmp_path).values()
+    assert json.loads(data)["classes"][TOY.names[0]][1].endswith(" ?")
+
+
+def test_two_runs_at_once_ask_nothing_twice(tmp_path):
+    with serving(lambda a: Reply(good(a).text, wait_s=0.05)) as server:
+        words = ["describe", *map(str, WORDS), "--base-url", server.url, "--out", str(tmp_path)]
+        command = [sys.executable, "-m", "prep.cli", *words, "--json"]
+        runs = [
+            subprocess.Popen(
+                command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            for _ in range(2)
+        ]
+        ends = [run.communicate(timeout=120) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], ends
+    assert set(server.counts.values()) == {1}
+    assert len(server.counts) == 2 * len(TOY)
+    reports = [json.loads(out) for out, _ in ends]
+    assert sorted(report["requests"] for report in reports) == [0, 2 * len(TOY)]
+
+
 def test_nobody_listens(tmp_path, quick):
     with serving(good) as server:
         pass
@@ -190,6 +245,7 @@ def test_a_damaged_answer_is_asked_again(tmp_path):
         some = sorted((tmp_path / "toy/descriptions/.cache").glob("*.json"))[:4]
         for path, data in zip(some, (b"", b"{", b'{"sentences": ["a"]}', b"[]"), strict=True):
             path.write_bytes(data)
+        (tmp_path / "toy/descriptions/spatial-2.json").unlink()  # it holds all answers too
         assert describe(server, tmp_path, "--kind", "spatial").json["requests"] == 4
 
 

@@ -54,6 +54,7 @@ def test_each_defect_is_counted_once(tmp_path):
         "bracketed": 0,
         "glued": 1,
         "other_name": 0,
+        "conflicts": 0,
         "mixed_names": 0,
         "over_32": 2,
         "over_77": 1,
@@ -82,9 +83,40 @@ def test_steps_and_the_names_in_them(tmp_path):
     raw["1"] = [step("another thing", "so"), step(NAMES[1], "on")]
     raw["2"] = [step("another thing", "so"), step("another thing", "on")]
     raw["3"] = ["It begins.", "A video of nothing, which is a sub-step."]
+    raw["4"] = [step(NAMES[5], "so"), step(NAMES[5], "on")]  # another class of the benchmark
     counts = brought(made(tmp_path / "2_t_description_toy.json", raw), tmp_path)["counts"]
-    noted = ("off_pattern", "slips", "bracketed", "other_name", "mixed_names")
-    assert [counts[key] for key in noted] == [2, 1, 2, 3, 1]
+    noted = ("off_pattern", "slips", "bracketed", "other_name", "conflicts", "mixed_names")
+    assert [counts[key] for key in noted] == [2, 1, 2, 5, 2, 1]
+
+
+def test_a_file_of_another_order_is_refused(tmp_path):
+    """A name in most sentences that is another class's: the numbers are not ours."""
+    names = [*NAMES[1:], NAMES[0]]
+    texts = {
+        str(i): [f"A video of {n} {STEP}so, which is a sub-step."] for i, n in enumerate(names)
+    }
+    path = made(tmp_path / "1_t_description_toy.json", texts)
+    line = refused("describe", "import", path, "--out", tmp_path)
+    assert f"{len(NAMES)} of {len(NAMES)} sentences name another class" in line
+    assert "--labels" in line
+    assert not (tmp_path / "toy").exists()
+    labels = tmp_path / "labels.csv"
+    labels.write_text("".join(f"{i},{name}\n" for i, name in enumerate(names)))
+    assert brought(path, tmp_path, "--labels", labels)["counts"]["conflicts"] == 0
+
+
+def test_nothing_in_a_report_moves_the_cursor(tmp_path):
+    path = made(tmp_path / FILE, {**fine(), "0": ["\x1b[2Jso\nand", "A video about it."]})
+    text = said("describe", "import", path, "--out", tmp_path).out
+    assert f"first: {NAMES[0]}:  [2Jso and" in text
+    assert "\x1b" not in text
+
+
+def test_one_file_brought_in_two_ways_is_not_replaced_unasked(tmp_path):
+    path = made(tmp_path / FILE, {**fine(), "0": ["A video about a bow. It is drawn."]})
+    brought(path, tmp_path)
+    line = refused("describe", "import", path, "--out", tmp_path, "--as-published")
+    assert f"other sentences for 1 of these classes ({NAMES[0]!r})" in line
 
 
 def test_a_class_without_sentences_makes_it_unfit(tmp_path):
@@ -141,6 +173,9 @@ def test_labels_with_bare_commas(tmp_path):
         (json.dumps({**fine(), "-1": ["a"]}), "key '-1' is no class number"),
         (json.dumps({**fine(), "01": ["a"]}), "key '01' is no class number"),
         (json.dumps({**fine(), "3": [["a"]]}), "the sentences of key '3' are no list of texts"),
+        (json.dumps({**fine(), "9" * 5000: ["a"]}), "is no class number"),
+        (json.dumps({**fine(), "3": ["a\ud800b"]}), "a sentence of key '3' holds half a sign"),
+        (json.dumps({k: v for k, v in fine().items() if k != "7"}), "and lacks key '7'"),
         (json.dumps({**fine(), "3": None}), "the sentences of key '3' are no list of texts"),
         ('{"0": ["a"], "0": ["b"]}', "key '0' stands twice"),
         ("[]", "is no published file"),

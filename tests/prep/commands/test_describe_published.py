@@ -177,6 +177,40 @@ def test_the_label_lists_give_the_same_order(descriptions, published, tmp_path):
             assert classes[0][official] == raw[row["id"]], (path, row)
 
 
+def test_hmdb_is_joined_by_what_its_sentences_say(descriptions, tmp_path):
+    """Some files number as the label list does (20 = kick ball, 44 = sword exercise), some not."""
+    files = [
+        *sorted((descriptions / "ETL4Video").glob("*_description_hmdb.json")),
+        *sorted((descriptions / "OST").rglob("hmdb/*/*_descriptors.json")),
+    ]
+    if not files:
+        pytest.skip(f"no files for HMDB-51 in {descriptions}")
+    orders = set()
+    for number, path in enumerate(files):
+        report = brought(path, tmp_path / str(number))
+        orders.add(report["order"])
+        stored = json.loads(Path(report["file"]).read_text())["classes"]
+        for plain, more, word in (
+            ("kick", "kick_ball", "ball"),
+            ("sword", "sword_exercise", "exercise"),
+        ):
+            with_word = [
+                sum(word in text.lower().split() for text in stored[name]) for name in (plain, more)
+            ]
+            assert with_word[0] <= with_word[1], (path, plain, stored[plain], stored[more])
+    assert orders == {"all", "all, as clip lists"}
+
+
+def test_the_names_in_steps_are_those_of_their_class(descriptions, tmp_path):
+    files = [path for path in etl_files(descriptions) if etl_words(path)[1] == "temporal"]
+    for path in files:
+        assert brought(path, tmp_path / path.stem)["counts"]["conflicts"] == 0, path
+    half = descriptions / "ETL4Video/2_t_description_ssv2_base.json"  # 87 classes, as the novel one
+    found = said("describe", "import", half, "--part", "novel", "--out", tmp_path / "wrong")
+    assert (found.code, found.out) == (1, "")
+    assert "sentences name another class" in found.err
+
+
 def test_halves_join_to_the_whole(descriptions, tmp_path):
     for whole in etl_files(descriptions):
         halves = [whole.with_name(f"{whole.stem}_{half}.json") for half in ("novel", "base")]

@@ -25,6 +25,7 @@ class Asked:
     before: int
     model: str
     authorization: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,10 @@ class Server:
         """How often each question was asked."""
         return Counter(item.prompt for item in self.asked)
 
-    def enter(self, body: dict[str, Any], authorization: str) -> Asked:
+    def enter(self, body: dict[str, Any], authorization: str, path: str) -> Asked:
         with self.lock:
             prompt = body["messages"][-1]["content"]
-            asked = Asked(prompt, self.counts[prompt], body["model"], authorization)
+            asked = Asked(prompt, self.counts[prompt], body["model"], authorization, path)
             self.asked.append(asked)
             self.times.setdefault(prompt, []).append(time.monotonic())
             self.at_once += 1
@@ -87,9 +88,11 @@ def serving(answer: Callable[[Asked], Reply]) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             data = self.rfile.read(int(self.headers["content-length"]))
-            asked = server.enter(json.loads(data), self.headers.get("authorization", ""))
+            said_by = self.headers.get("authorization", "")
+            asked = server.enter(json.loads(data), said_by, self.path)
             try:
-                known = self.path == "/v1/chat/completions"
+                path = self.path.split("?")[0]
+                known = "/v1/" in path and path.endswith("/chat/completions")
                 self.reply(answer(asked) if known else Reply(status=404, body="not here"))
             finally:
                 server.leave()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prep.descriptions.answers import sentences_in, split_sentences
+from prep.descriptions.answers import is_refusal, sentences_in, split_sentences
 
 WORD = st.text("abcdefghijklmnopqrstuvwxyzäé'-", min_size=2, max_size=9).filter(
     lambda word: word.strip("'-") == word
@@ -76,6 +76,14 @@ def test_anything_at_all_is_read_without_an_error(answer, n):
         ("1. a\n2. b\nThat is all.", ("a", "b")),
         ('["A, so", "B, so"] and more', ("A, so", "B, so")),
         ("“A bow.”\n“An arrow.”", ("A bow.", "An arrow.")),
+        ("1. so\n2. hm\n</think>\n\n1. A bow.\n2. An arrow.", ("A bow.", "An arrow.")),
+        ("<think>1. so\n2. hm", ()),
+        ("当然：\n\n1、一张弓。\n2、一支箭。", ("一张弓。", "一支箭。")),
+        ("（1）Ein Bogen.\n（2）Ein Pfeil.", ("Ein Bogen.", "Ein Pfeil.")),
+        (
+            "1. **Looks**: A video about a bow.\n2. **Place:** A video of a range.",
+            ("A video about a bow.", "A video of a range."),
+        ),
     ],
 )
 def test_answers_as_models_write_them(answer, found):
@@ -91,3 +99,9 @@ def test_sentences_of_a_paragraph():
     )
     assert split_sentences("no end") == ("no end",)
     assert split_sentences(" ") == ()
+
+
+@pytest.mark.parametrize("text", ["I'm sorry, but no.", "I cannot do that.", "As an AI I"])
+def test_a_refusal_is_no_sentence(text):
+    assert is_refusal(text)
+    assert not is_refusal(f"A video about {text}")
