@@ -85,7 +85,7 @@ def read_published(path: Path) -> PublishedList:
     """Read a list; UserError when it is absent, empty, a list of classes or of no known form."""
     if not path.is_file():
         raise UserError(f"there is no list {path}: name the file of a published list")
-    text = _text(path)
+    text = read_text(path)
     lines = [line.strip() for line in text.split("\n")]
     lines = [line for line in lines if line and not line.startswith("# ")]
     if not lines:
@@ -96,16 +96,6 @@ def read_published(path: Path) -> PublishedList:
     return PublishedList(
         path.name, hashlib.sha256(path.read_bytes()).hexdigest(), form, tuple(paths), ids, classes
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        text = read_text(path)
-    except UserError as error:
-        raise UserError(f"{path} is no list of clips: {error.__cause__}") from error
-    if "\0" in text:
-        raise UserError(f"{path} is no list of clips: it holds zero bytes, as no text does")
-    return text
 
 
 _Read = tuple[Form, Sequence[str], Ints | None, tuple[str, ...] | None]

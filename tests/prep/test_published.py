@@ -106,8 +106,8 @@ def test_json(read):
         (f"video,label\n{'x' * 200_000},1\n", "no list of clips by columns: field larger"),
         ("video,label\na.avi,1\nb.avi,1,2\n", "row 3 has 3 fields where the first line names 2"),
         ("video,label\na.avi\n", "row 2 has 1 fields"),
-        (b"\xff\xfea\x00", "is no list of clips: 'utf-8'"),
-        (b"a\x00b", "is no list of clips: it holds zero bytes"),
+        (b"\xff\xfea\x00", "is no UTF-8 text"),
+        (b"a\x00b", r"is no UTF-8 text \(a zero byte after 1 others"),
     ],
 )
 def test_what_is_no_list(read, text, why):
