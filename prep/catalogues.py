@@ -1,4 +1,9 @@
-"""What a published list is held against: a set of shards, raw videos, or an official list alone."""
+"""What a published list is held against: a set of shards, raw videos, or an official list alone.
+
+Rows and counts are those of one edition of an official list (prep/benchmarks/annotation.py). A
+published list may have been made from another, so clips that only another edition names are known
+here too: Kinetics' lists shrink as videos vanish.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pyarrow.compute as pc
 
 from manifests.errors import UserError
 from prep.benchmarks import SOURCES, OfficialList, RawSource, official_list
@@ -44,7 +50,8 @@ def against_store(store: ShardStore, root: Path | None, annotations: Path | None
         if root or annotations:
             raise
         return Against(copy, None, (told, _NO_LIST))
-    return Against(copy, official_catalogue(official), (told, *_notes(official)))
+    known, notes = _known(official, raw_folder(name, root))
+    return Against(copy, known, (told, *notes))
 
 
 def against_raw(name: str, root: Path | None, annotations: Path | None) -> Against:
@@ -53,8 +60,10 @@ def against_raw(name: str, root: Path | None, annotations: Path | None) -> Again
     if folder.is_dir() and _has_videos(folder):
         source = SOURCES[name](folder, annotations)
         there = np.asarray(source.clips["file"].is_valid())
-        official = _source_catalogue(source)
-        return Against(official.part(there), official, (f"the videos in {folder}", *source.notes))
+        known, notes = _known(official_list(name, folder, annotations), folder)
+        return Against(
+            _source_catalogue(source).part(there), known, (f"the videos in {folder}", *notes)
+        )
     if annotations is None and not folder.is_dir():
         raise UserError(
             f"nothing to hold the list against: no shards of {name} and no raw folder {folder}; "
@@ -63,7 +72,8 @@ def against_raw(name: str, root: Path | None, annotations: Path | None) -> Again
         )
     listed = official_list(name, folder, annotations)
     told = f"the official list in {annotations or folder}, without any videos"
-    return Against(official_catalogue(listed), None, (told, *_notes(listed)))
+    known, notes = _known(listed, folder)
+    return Against(known, None, (told, *notes))
 
 
 def store_catalogue(store: ShardStore) -> Catalogue:
@@ -97,9 +107,24 @@ def _source_catalogue(source: RawSource) -> Catalogue:
     )
 
 
-def _notes(official: OfficialList) -> tuple[str, ...]:
-    """Notes of the list, and which splits it holds: clips of others count as unknown."""
-    return (f"official splits read: {', '.join(official.columns.splits)}", *official.notes)
+def _known(official: OfficialList, folder: Path) -> tuple[Catalogue, tuple[str, ...]]:
+    """All clips of a list, behind them those of other editions alone; and what is to be told.
+
+    Clips of splits whose list is absent count as unknown, so the splits are told.
+    """
+    known = official_catalogue(official)
+    notes = [f"official splits read: {', '.join(official.columns.splits)}", *official.notes]
+    for place in official.editions:
+        try:
+            other = official_catalogue(official_list(official.benchmark, folder, place))
+        except UserError as error:
+            notes.append(f"not read: {error}")
+            continue
+        new = pc.invert(pc.is_in(other.names, value_set=known.names))
+        more = other.part(np.asarray(new))
+        known = known.followed_by(more)
+        notes.append(f"clips that only {place} names, known too: {len(more.names):,}")
+    return known, tuple(notes)
 
 
 def _has_videos(folder: Path) -> bool:

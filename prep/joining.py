@@ -45,6 +45,16 @@ class Catalogue:
         names, videos = self.names.filter(keep), self.videos.filter(keep)
         return Catalogue(self.benchmark, self.classes, names, videos, self.class_ids[chosen])
 
+    def followed_by(self, other: Catalogue) -> Catalogue:
+        """These clips, then those of another catalogue of the benchmark."""
+        return Catalogue(
+            self.benchmark,
+            self.classes,
+            pa.concat_arrays([self.names, other.names]),
+            pa.concat_arrays([self.videos, other.videos]),
+            np.concatenate([self.class_ids, other.class_ids]),
+        )
+
 
 @dataclass(frozen=True)
 class Hits:

@@ -33,6 +33,7 @@ class AnnotationFolder:
     path: Path
     files: dict[str, Path]
     ignored: tuple[str, ...]
+    editions: tuple[Path, ...] = ()  # those passed over that are not called like another benchmark
 
     def first(self, *names: str) -> Path | None:
         """The first file there is of some alternative names, in any case."""
@@ -48,7 +49,7 @@ class AnnotationFolder:
         others = ", ".join(str(path) for path in (*files, *self.ignored))
         if not others:
             return ()
-        return (f"annotation read from {self.path}; also there and not read: {others}",)
+        return (f"annotation read from {self.path}; also there and not counted: {others}",)
 
 
 def find_annotations(
@@ -83,7 +84,10 @@ def find_annotations(
         ),
     )
     return AnnotationFolder(
-        base / chosen, folders[chosen], tuple(str(base / other) for other in others)
+        base / chosen,
+        folders[chosen],
+        tuple(str(base / other) for other in others),
+        tuple(base / other for other in others if not _of_another(other, benchmark)),
     )
 
 

@@ -92,7 +92,8 @@ def _list(benchmark: str, raw: FolderFiles, annotations: Path | None) -> Officia
         for partition, path in paths.items()
     }
     columns, notes = partition_columns(benchmark, partitions, FILES, lists.path)
-    return OfficialList(benchmark, classes, columns, (*lists.notes(paths.values()), *notes))
+    told = (*lists.notes(paths.values()), *notes)
+    return OfficialList(benchmark, classes, columns, told, lists.editions)
 
 
 def _file_names(benchmark: str) -> dict[str, list[str]]:

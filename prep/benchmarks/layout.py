@@ -78,6 +78,7 @@ class OfficialList:
     classes: ClassList
     columns: ClipColumns
     notes: tuple[str, ...]
+    editions: tuple[Path, ...] = ()  # folders of other editions, whose rows are not among these
 
 
 @dataclass(frozen=True)

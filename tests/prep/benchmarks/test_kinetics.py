@@ -187,7 +187,7 @@ def test_an_empty_list_is_wrong(tree):
 def test_another_edition_beside_is_told(tree):
     texts = {"val.csv": HEAD + "laughing,abc,1,11,val\n", "kinetics-400_val.csv": HEAD}
     source = read(tree("abc.mp4", texts=texts))
-    assert source.notes[0].endswith(f"not read: {source.root / 'kinetics-400_val.csv'}")
+    assert source.notes[0].endswith(f"not counted: {source.root / 'kinetics-400_val.csv'}")
 
 
 def test_the_lists_of_another_benchmark_come_last(tree):

@@ -92,7 +92,7 @@ def test_a_list_under_two_names_is_told(tree):
     }
     source = read(tree("3.webm", texts={**texts, **old}))
     (path,) = old
-    assert source.notes[0].endswith(f"also there and not read: {source.root / path}")
+    assert source.notes[0].endswith(f"also there and not counted: {source.root / path}")
     assert "1 clip named more than once by the lists in " in source.notes[-1]
     assert ", first 3" in source.notes[-1]
 
