@@ -135,18 +135,34 @@ def _job(found: Findings, read: ReadRaw, made: _Made) -> ShardJob:
     source = read(encode.decoder == "frames")
     consent = Consent(allow_mixed=len(made.fingerprints) > 1)
     # A copy of a shard may bear a number that the plan has not: then those with a record tell.
+    # Without any record the usual plan comes first: the last shards of it may be empty.
     names = ({*found.shards, *found.damaged_shards}, made.records)
-    sizes = dict.fromkeys([*(clips_per_shard(source, each) for each in names), None])
+    told = [clips_per_shard(source, each) for each in names]
+    sizes = dict.fromkeys([*told, None] if made.records else [None, *told])
     jobs = (
         plan_job(source, found.folder, encode, Limits(), clips_per_shard=size, consent=consent)
         for size in sizes
     )
     for job in jobs:
-        if not made.records or any(_fits(job, record) for record in made.records.values()):
+        if _is_of(job, made, names[0]):
             return job
     raise UserError(
         f"{found.folder} was made from another list of clips than that of {source.root}, or by "
         "another version of the program: make it again with `prep shard --remake`"
+    )
+
+
+def _is_of(job: ShardJob, made: _Made, names: Iterable[str]) -> bool:
+    """Whether a plan is that of the set: a record is of it, or without any what the table tells."""
+    if made.records:
+        return any(_fits(job, record) for record in made.records.values())
+    planned = job.plan.by_name
+    if not planned.keys() >= set(names):
+        return False
+    keys = job.plan.clips["key"].combine_chunks()
+    return not any(
+        _without(_tabled(job.folder, name), pa.chunked_array([keys.take(planned[name].positions)]))
+        for name in names
     )
 
 

@@ -238,7 +238,11 @@ def test_lint_of_what_is_not_there_or_foreign(tmp_path):
     assert "prep describe --dataset toy --n 2" in refused(*words)
     brought(made(tmp_path / FILE, fine()), tmp_path)
     stored = tmp_path / "toy/descriptions/spatial-2.json"
-    text = stored.read_text()
+    stored.write_text(stored.read_text().replace(NAMES[0], "dancing"))
+    assert "has other content than was written" in refused(*words)
+    record = json.loads(stored.read_text().replace("dancing", NAMES[0]))
+    record.pop("sha256")  # changed by somebody who means it
+    text = json.dumps(record)
     stored.write_text(text.replace('"benchmark": "toy"', '"benchmark": "ssv2"'))
     assert "made for ssv2" in refused(*words)
     stored.write_text(text.replace(f'"{NAMES[0]}"', '"dancing"'))

@@ -12,6 +12,7 @@ from shards.records import remove_shard, scan_records, shard_file
 from tests.prep.commands.said import said
 from tests.prep.commands.verifying import files, verify
 from tests.prep.runs import shard
+from tests.prep.video.films import write_film
 
 
 @pytest.fixture
@@ -340,6 +341,28 @@ def test_one_repair_at_a_time(toy, toy_root):
     assert (found.code, found.out) == (1, "")
     assert "another run of `prep shard` (or `prep verify --repair`) is at work" in found.err
     assert files(toy) == before
+
+
+@pytest.mark.parametrize(("more", "known"), [((), True), (("--clips-per-shard", "20"), False)])
+def test_the_only_record_of_a_set_with_gaps_is_damaged(tmp_path, more, known):
+    """Of a long list few videos are there: no number of a shard tells how many the plan has."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    write_film(raw / "there.mp4", 6)
+    names = [f"film{number}" for number in range(300)]
+    names[150] = "there"
+    (raw / "list.csv").write_text("path,class\n" + "".join(f"{n}.mp4,a\n" for n in names))
+    folder = shard("custom", raw, tmp_path / "out", "--workers", "1", *more).folder
+    before = files(folder)
+    (record,) = scan_records(folder).records
+    _flip(shard_file(folder, record, "json"))
+    damaged = files(folder)
+    words = ("--repair", "--root", raw, "--annotations", raw / "list.csv")
+    found = verify(folder, *words, "--json")
+    assert found.code == (0 if known else 1)
+    assert files(folder) == (before if known else damaged)
+    if not known:  # neither record nor usual plan tells how the list was cut
+        assert "no shard could be made again" in found.json["not_done"][0]
 
 
 def test_a_renamed_tar_gets_its_name_back_without_a_video(toy):
