@@ -32,11 +32,15 @@ from prep.video.settings import EncodeSettings, Limits
 from shards.atomic import commit_file, disk_errors, remove_file
 from shards.faults import file_hash
 from shards.info import load_info
-from shards.records import DatasetHeader, ShardRecord, load_record, shard_file
+from shards.records import DatasetHeader, RecordScan, ShardRecord, load_record, shard_file
 from shards.tables import SAMPLES
 
 ReadRaw = Callable[[bool], RawSource]
 
+_OTHER_SET = (
+    "dataset.json shows that it was another one, of other content of its files, or cut by another "
+    "--clips-per-shard; `prep shard` with the words of then makes it again"
+)
 _AT_ONCE = 64  # shards that lie aside before they take their places
 
 
@@ -66,6 +70,8 @@ def remake_shards(found: Findings, read: ReadRaw, workers: int) -> list[str]:
             batch = names[first : first + _AT_ONCE]
             _clear(aside.folder)  # what a killed run left, and the batch before
             make_shards(aside, batch, workers)
+            if _of_another_set(job, aside.folder, batch, made, found):
+                return [*lines, *(f"shard {name} is left as it is: {_OTHER_SET}" for name in batch)]
             others = ((name, _place(job, aside.folder, name, made)) for name in batch)
             lines += [f"shard {name} is left as it is: {why}" for name, why in others if why]
     finally:
@@ -78,12 +84,35 @@ def finish_set(found: Findings, read: ReadRaw) -> None:
     finish(_job(found, read, _how_made(found)))
 
 
+def _of_another_set(
+    job: ShardJob, aside: Path, batch: list[str], made: _Made, found: Findings
+) -> bool:
+    """Whether lost records would not give the identity that dataset.json has.
+
+    It can only be told where all of them are made, and the other shards are what they were.
+    """
+    lost = [name for name in found.damaged_shards if name not in made.records]
+    if not lost or set(lost) - set(batch):
+        return False
+    if any(_was_whole(job.folder, made.records[name]) for name in batch if name in made.records):
+        return False  # frames that cannot be decoded: another record is the very aim
+    try:
+        wanted = load_info(job.folder).identity
+    except UserError:
+        return False
+    new = {name: load_record(shard_file(aside, name, "json")) for name in lost}
+    return RecordScan(dict(sorted({**made.records, **new}.items())), ()).identity != wanted
+
+
+def _was_whole(folder: Path, record: ShardRecord) -> bool:
+    """Whether a damaged shard is what its record says: it was damaged before it was written."""
+    return file_hash(shard_file(folder, record.shard, "tar")) == record.tar
+
+
 def _place(job: ShardJob, aside: Path, shard: str, made: _Made) -> str | None:
     """Put a new shard where the old one is, or say why not: it is not what that was."""
     new, old = load_record(shard_file(aside, shard, "json")), made.records.get(shard)
-    # A tar that is what its record says was damaged before it was written: not to come back so.
-    damaged = old is not None and file_hash(shard_file(job.folder, shard, "tar")) != old.tar
-    other = _other_clip(old, new) if old and damaged else None
+    other = _other_clip(old, new) if old and not _was_whole(job.folder, old) else None
     if other is None and (lost := _without(_held(job.folder, shard, old), new.clips["key"])):
         other = lost[0]
     if other is not None:
