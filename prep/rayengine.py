@@ -16,6 +16,7 @@ import contextlib
 import itertools
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -29,6 +30,9 @@ _RETRIES = 3
 
 #: Shards never pass through Ray: its store of objects may be as small as it takes.
 _STORE_BYTES = 100 << 20
+
+#: Seconds that a cluster has to answer at its address; Ray itself tries for a quarter of an hour.
+_PATIENCE_S = 10.0
 
 #: Tasks given to Ray for each core, so that none waits for the driver.
 _AHEAD = 2
@@ -117,6 +121,7 @@ def _connect(address: str, workers: int) -> Any:
         options |= {"num_cpus": workers, "object_store_memory": _STORE_BYTES}
         options |= {"include_dashboard": False}
     try:
+        _knock(address)
         ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         line = str(error).strip().partition("\n")[0]
@@ -124,3 +129,10 @@ def _connect(address: str, workers: int) -> Any:
             f"no Ray cluster at {address} ({line}): name one with --ray-address"
         ) from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """See that somebody listens at an address HOST:PORT; OSError when nobody does."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_S).close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import socket
 import sys
 import threading
 import time
@@ -150,6 +151,28 @@ def test_without_ray_the_extra_is_named(toy_root, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     line = refused("toy", toy_root, tmp_path, "--engine", "ray")
     assert "pip install 'actionshards[ray]'" in line
+
+
+@pytest.mark.parametrize("asked", ["--ray-address", "RAY_ADDRESS"])
+def test_a_cluster_that_is_not_there_is_told_at_once(toy_root, tmp_path, monkeypatch, asked):
+    """Ray itself would try for a quarter of an hour."""
+    with socket.socket() as nobody:  # bound, so that none else takes the port, and deaf
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        words = () if asked == "RAY_ADDRESS" else (asked, address)
+        begun = time.monotonic()
+        line = refused("toy", toy_root, tmp_path, "--engine", "ray", *words)
+    assert time.monotonic() - begun < 60
+    assert f"no Ray cluster at {address} (" in line
+    assert "Connection refused" in line
+    assert "name one with --ray-address" in line
+
+
+@pytest.mark.parametrize("address", ["nowhere", "localhost:port", "localhost:70000"])
+def test_an_address_that_is_none_is_told(toy_root, tmp_path, address):
+    line = refused("toy", toy_root, tmp_path, "--engine", "ray", "--ray-address", address)
+    assert f"no Ray cluster at {address} (" in line
 
 
 def test_an_address_goes_with_ray(toy_root, tmp_path: Path):
