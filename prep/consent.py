@@ -12,7 +12,7 @@ from manifests.errors import UserError
 from prep.jobs import ShardJob
 from prep.text import count
 from shards.plan import Pending
-from shards.records import RecordScan, ShardRecord
+from shards.records import RecordScan, ShardRecord, load_record, shard_file
 from shards.tables import SAMPLES
 
 
@@ -50,7 +50,7 @@ def lost_clips(job: ShardJob, scan: RecordScan, pending: Pending) -> tuple[str, 
     there = job.source.clips.filter(pc.is_valid(job.source.clips["file"]))["key"]
     lost: list[str] = []
     for name in sorted({*replaced, *pending.surplus}):
-        clips = _stored_clips(job.folder, name, scan.records.get(name))
+        clips = _stored_clips(job.folder, name, whole=name in scan.records)
         gone = [file not in job.sizes for file in clips["file"].to_pylist()]
         clips = clips.filter(pa.array(gone, pa.bool_()))
         again = pc.is_in(clips["key"], value_set=there.combine_chunks())
@@ -58,10 +58,10 @@ def lost_clips(job: ShardJob, scan: RecordScan, pending: Pending) -> tuple[str, 
     return tuple(lost)
 
 
-def _stored_clips(folder: Path, shard: str, record: ShardRecord | None) -> pa.Table:
-    """Clips of a shard by its record, or, where that is damaged, by the table of the set."""
-    if record is not None:
-        return record.clips
+def _stored_clips(folder: Path, shard: str, *, whole: bool) -> pa.Table:
+    """Clips of a shard by its record, or, where that is not whole, by the table of the set."""
+    if whole:
+        return load_record(shard_file(folder, shard, "json"), ("key", "name", "file")).clips
     try:
         table = pq.read_table(folder / SAMPLES, columns=["key", "name", "file", "shard"])
     except (OSError, pa.ArrowInvalid):  # no table either: nothing tells what was there

@@ -99,7 +99,7 @@ def ingest(job: ShardJob, workers: int, engine: Engine = run_local) -> Outcome:
 
 def _prepare(job: ShardJob) -> Pending:
     """Find out what is to be made, and clear its place."""
-    scan = scan_records(job.folder)
+    scan = scan_records(job.folder, ())
     pending = compare(job, scan)
     check_pending(job, scan, pending)
     clear_away(job, scan, pending)
@@ -120,7 +120,7 @@ def finish_only(job: ShardJob) -> Outcome:
 
 def _wanting(job: ShardJob) -> tuple[str, ...]:
     """Shards that are not made yet; UserError when those that are cannot be of this set."""
-    scan = scan_records(job.folder)
+    scan = scan_records(job.folder, ())
     pending = compare(job, scan)
     other = tuple(item for item in pending.make if item.reason in ("plan", "fingerprint"))
     check_pending(job, scan, Pending(other, pending.surplus))
@@ -198,8 +198,8 @@ def make_shards(
 def finish(job: ShardJob) -> tuple[DatasetInfo | None, Mapping[str, Finished], pa.Table]:
     """Write missing.csv and the tables when every shard is made; returns what they speak of.
 
-    The records are read here and again for the tables: of a million clips they take as much memory
-    as everything else, so nobody keeps them.
+    The records are read here for what is wanted of them, and again for the tables: of a million
+    clips they take as much memory as everything else, so nobody keeps them whole.
     """
     with hold_tables(job.folder):
         source, finished, whole = _take_stock(job)
@@ -216,7 +216,7 @@ def finish(job: ShardJob) -> tuple[DatasetInfo | None, Mapping[str, Finished], p
 
 def _take_stock(job: ShardJob) -> tuple[RawSource, Mapping[str, Finished], bool]:
     """Clips still missing, finished shards, and whether the tables are to be written."""
-    scan = scan_records(job.folder)
+    scan = scan_records(job.folder, ("row",))
     finished = {
         name: Finished(len(record.clips), record.tar.bytes if record.tar else 0, record.rejects)
         for name, record in scan.records.items()

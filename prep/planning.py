@@ -105,7 +105,7 @@ def forecast(
     `prep shard` would refuse the same words, or the disk fails.
     """
     free = free_bytes(job.folder)
-    scan = scan_records(job.folder)
+    scan = scan_records(job.folder, ())
     pending = compare(job, scan)
     check_pending(job, scan, pending)
     names = [item.shard for item in pending.make]

@@ -22,8 +22,8 @@ import base64
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,8 @@ class ShardRecord:
     clips, those of ``STORED_FIELDS``, and the lists of ``FRAME_FIELDS`` (list<uint32>, one number
     a stored frame: bytes, CRC32, number of the source frame). ``offset`` is where in the tar the
     clip's JPEGs begin, ``bytes`` how long they are together. ``plan_hash`` and ``inputs`` (file
-    below the raw folder -> bytes) tell whether the shard still fits a plan.
+    below the raw folder -> bytes) tell whether the shard still fits a plan. One that was read for
+    a few columns alone has no others, and cannot be saved.
     """
 
     header: DatasetHeader
@@ -145,6 +146,12 @@ class ShardRecord:
     def sha256(self) -> str:
         """Hash of everything the record says; of a record that was read, the one it bears."""
         return self.to_bytes()[len(_HASH_START) :][:64].decode()
+
+    def bare(self) -> ShardRecord:
+        """The record with the rows of its clips alone, and no inputs, under the hash it bears."""
+        found = replace(self, clips=self.clips.select(["row"]), inputs={})
+        vars(found)["sha256"] = self.sha256
+        return found
 
     def save(self, folder: Path) -> None:
         """Write the record below the folder of a set: from now on the shard counts as finished."""
@@ -184,31 +191,40 @@ def remove_shard(folder: Path, shard: str) -> None:
         remove_file(shard_file(folder, shard, extension))
 
 
-def scan_records(folder: Path) -> RecordScan:
+def scan_records(folder: Path, columns: Collection[str] | None = None) -> RecordScan:
     """Read every record below the folder of a set; an absent folder holds none.
 
-    Files that have not the name of one are left alone: people put things beside tars.
+    Files that have not the name of one are left alone: people put things beside tars. ``columns``
+    are those of ``ShardRecord.clips`` that are kept, by default all: of a million clips that is
+    half a gigabyte.
 
     Raises UserError when a record was written by another version of the format.
     """
-    records, damaged = {}, []
+    found = dict(read_records(folder, columns))
+    records = {name: record for name, record in found.items() if record is not None}
+    return RecordScan(records, tuple(name for name in found if name not in records))
+
+
+def read_records(
+    folder: Path, columns: Collection[str] | None = None
+) -> Iterator[tuple[str, ShardRecord | None]]:
+    """Read the records one by one as ``scan_records`` does: in order of name, None if damaged."""
     for path in sorted((folder / SHARDS).glob("[!.]*.json")):
         if shard_of_file(path.name) is None:
             continue
         try:
-            records[path.stem] = load_record(path)
+            yield path.stem, load_record(path, columns)
         except DamagedRecord:
-            damaged.append(path.stem)
-    return RecordScan(records, tuple(damaged))
+            yield path.stem, None
 
 
-def load_record(path: Path) -> ShardRecord:
-    """Read the record of the shard that the file is named after.
+def load_record(path: Path, columns: Collection[str] | None = None) -> ShardRecord:
+    """Read the record of the shard that the file is named after, of its clips those columns.
 
     Raises DamagedRecord when its bytes are not those that were written or it is that of another
     shard, OtherFormat when another version of the format wrote it.
     """
-    record = read_record(path)
+    record = read_record(path, columns)
     if record.shard != path.stem:
         raise DamagedRecord(
             f"record {path} is that of {record.shard}: `prep verify --repair` gives swapped and "
@@ -217,7 +233,7 @@ def load_record(path: Path) -> ShardRecord:
     return record
 
 
-def read_record(path: Path) -> ShardRecord:
+def read_record(path: Path, columns: Collection[str] | None = None) -> ShardRecord:
     """Read a record whatever its file is called; raises as ``load_record``."""
     data = path.read_bytes()
     body = data[_BODY_START:]
@@ -226,7 +242,7 @@ def read_record(path: Path) -> ShardRecord:
         raise DamagedRecord(f"record {path} is damaged: `prep shard` makes this shard again")
     content = json.loads(b"{" + body)
     check_format(content, path)
-    record = _from_json(content)
+    record = _from_json(content, columns)
     vars(record)["sha256"] = found  # to hash a million clips again takes seconds
     return record
 
@@ -276,17 +292,10 @@ def _pack(column: pa.ChunkedArray) -> str:
     return base64.b64encode(numbers.tobytes()).decode("ascii")
 
 
-def _from_json(content: dict[str, Any]) -> ShardRecord:
+def _from_json(content: dict[str, Any], columns: Collection[str] | None) -> ShardRecord:
     header = DatasetHeader.from_json(content)
-    columns = content["clips"]
-    ends = np.cumsum([0, *columns["frames"]], dtype=np.int32)
-    arrays = []
-    for field in record_schema(header.splits):
-        if field.name in FRAME_FIELDS:
-            numbers = np.frombuffer(base64.b64decode(columns[field.name]), dtype="<u4")
-            arrays.append(pa.ListArray.from_arrays(ends, numbers.astype(np.uint32)))
-        else:
-            arrays.append(pa.array(columns[field.name], field.type))
+    kept = [f for f in record_schema(header.splits) if columns is None or f.name in columns]
+    arrays = [_unpacked(content["clips"], field) for field in kept]
     return ShardRecord(
         header=header,
         shard=content["shard"],
@@ -295,10 +304,18 @@ def _from_json(content: dict[str, Any]) -> ShardRecord:
         planned=content["planned"],
         tar=FileHash(**content["tar"]) if content["tar"] else None,
         idx=FileHash(**content["idx"]) if content["idx"] else None,
-        clips=pa.Table.from_arrays(arrays, schema=record_schema(header.splits)),
+        clips=pa.Table.from_arrays(arrays, schema=pa.schema(kept)),
         rejects=tuple(Reject(**reject) for reject in content["rejects"]),
         inputs={sys.intern(file): size for file, size in content["inputs"].items()},
     )
+
+
+def _unpacked(columns: dict[str, Any], field: pa.Field) -> pa.Array:
+    if field.name not in FRAME_FIELDS:
+        return pa.array(columns[field.name], field.type)
+    ends = np.cumsum([0, *columns["frames"]], dtype=np.int32)
+    numbers = np.frombuffer(base64.b64decode(columns[field.name]), dtype="<u4")
+    return pa.ListArray.from_arrays(ends, numbers.astype(np.uint32))
 
 
 def _canonical(content: Mapping[str, Any]) -> bytes:

@@ -40,7 +40,7 @@ from shards.records import (
     FileHash,
     RecordScan,
     ShardRecord,
-    scan_records,
+    read_records,
 )
 from shards.schema import SPLIT_PREFIX, Reject
 
@@ -48,6 +48,10 @@ SAMPLES = "samples.parquet"
 REJECTS = "rejects.parquet"
 FRAMES = "frames.arrow"
 IDENTITY = b"identity"
+
+#: Records whose clips are put together as they are read. The columns of one record are small pieces
+#: of memory between those of others, and would be given back only when all of them are let go.
+_TOGETHER = 512
 
 _READER_FIELDS = ("row", "key", "class_id", "offset", "width", "height", "source_frame_count")
 
@@ -67,15 +71,13 @@ def rebuild_tables(
     records disagree on classes, splits or benchmark, or when their encode fingerprints or settings
     differ and ``allow_mixed`` is not set.
     """
-    scan = scan_records(folder)
+    scan, columns = _read(folder, allow_mixed=allow_mixed)
     records = list(scan.records.values())
-    header = _common_header(folder, scan, allow_mixed=allow_mixed)
+    header = records[0].header
     rejects = _reject_table(records)
     identity = scan.identity
     fingerprints = tuple(sorted({record.fingerprint for record in records}))
     shards = tuple(StoredShard(r.shard, r.tar.bytes, len(r.clips)) for r in records if r.tar)
-    columns = _columns(records)
-    del scan, records  # so that each column is let go as soon as it is sorted
     samples = _by_row(columns)
     _check_rows(folder, samples, rejects)
     tables = {
@@ -101,46 +103,56 @@ def rebuild_tables(
     return info
 
 
-def _common_header(folder: Path, scan: RecordScan, *, allow_mixed: bool) -> DatasetHeader:
-    if scan.damaged:
-        raise UserError(
-            f"record {scan.damaged[0]} of {folder} is damaged: run `prep shard --dataset "
-            f"{folder.name}` again, which makes that shard anew, or take its files away if it is "
-            "a copy"
-        )
-    if not scan.records:
-        raise UserError(f"no finished shard in {folder}: run `prep shard --dataset {folder.name}`")
-    records = list(scan.records.values())
-    first = records[0]
-    for record in records:
-        mine, other = record.header, first.header
-        if (mine.benchmark, mine.classes, mine.splits) != (
-            other.benchmark,
-            other.classes,
-            other.splits,
-        ):
-            raise UserError(f"{record.shard} and {first.shard} of {folder} are of two class lists")
-        differs = record.fingerprint != first.fingerprint or mine.settings != other.settings
-        if differs and not allow_mixed:
+def _read(folder: Path, *, allow_mixed: bool) -> tuple[RecordScan, dict[str, pa.ChunkedArray]]:
+    """The records without their clips; and the clips of all, with their shards, by column."""
+    records: dict[str, ShardRecord] = {}
+    parts: list[pa.Table] = []
+    some: list[pa.Table] = []
+    for name, record in read_records(folder):
+        if record is None:
             raise UserError(
-                f"{record.shard} and {first.shard} of {folder} were encoded by different programs "
-                "or settings: make them in separate folders, or ask for the mixture"
+                f"record {name} of {folder} is damaged: run `prep shard --dataset {folder.name}` "
+                "again, which makes that shard anew, or take its files away if it is a copy"
             )
-    return first.header
+        _check_same_set(folder, record, next(iter(records.values()), record), allow_mixed)
+        records[name] = record.bare()
+        shard = pa.array([name] * len(record.clips), pa.string())
+        some.append(record.clips.append_column("shard", shard))
+        if len(some) == _TOGETHER:
+            parts.append(pa.concat_tables(some).combine_chunks())
+            some.clear()
+    if not records:
+        raise UserError(f"no finished shard in {folder}: run `prep shard --dataset {folder.name}`")
+    table = pa.concat_tables([*parts, *some])
+    return RecordScan(records, ()), dict(zip(table.column_names, table.columns, strict=True))
 
 
-def _columns(records: list[ShardRecord]) -> dict[str, pa.ChunkedArray]:
-    """The clips of all records, and the names of their shards, by column."""
-    table = pa.concat_tables([record.clips for record in records])
-    names = [pa.array([record.shard] * len(record.clips), pa.string()) for record in records]
-    table = table.append_column("shard", pa.chunked_array(names, pa.string()))
-    return dict(zip(table.column_names, table.columns, strict=True))
+def _check_same_set(
+    folder: Path, record: ShardRecord, first: ShardRecord, allow_mixed: bool
+) -> None:
+    mine, other = record.header, first.header
+    if (mine.benchmark, mine.classes, mine.splits) != (
+        other.benchmark,
+        other.classes,
+        other.splits,
+    ):
+        raise UserError(f"{record.shard} and {first.shard} of {folder} are of two class lists")
+    differs = record.fingerprint != first.fingerprint or mine.settings != other.settings
+    if differs and not allow_mixed:
+        raise UserError(
+            f"{record.shard} and {first.shard} of {folder} were encoded by different programs "
+            "or settings: make them in separate folders, or ask for the mixture"
+        )
 
 
 def _by_row(columns: dict[str, pa.ChunkedArray]) -> pa.Table:
     """The columns in order of official row; they are taken out of the dict one by one."""
     order = pa.array(np.argsort(np.asarray(columns["row"]), kind="stable"))
-    ordered = {name: columns.pop(name).take(order) for name in list(columns)}
+    ordered = {}
+    for name in list(columns):
+        ordered[name] = columns.pop(name).take(order)
+        # Arrow keeps what it was given back for a moment: of a million clips, a column or two.
+        pa.default_memory_pool().release_unused()
     return pa.table(ordered).combine_chunks()
 
 

@@ -98,6 +98,30 @@ def test_identity_is_that_of_all_records(tmp_path):
     assert list(scan.records) == sorted(scan.records)
 
 
+def test_records_are_read_for_a_few_columns_alone(tmp_path):
+    """What is kept of a million clips is what is asked for; the set is known all the same."""
+    made_store(tmp_path, 20, per_shard=5)
+    whole = scan_records(tmp_path)
+    for columns in ((), ("row",), ("row", "frame_sizes")):
+        scan = scan_records(tmp_path, columns)
+        assert scan.identity == whole.identity
+        for name, record in scan.records.items():
+            assert set(record.clips.column_names) == set(columns)
+            for column in columns:
+                assert record.clips[column] == whole.records[name].clips[column]
+            assert record.inputs == whole.records[name].inputs
+
+
+def test_a_bare_record_bears_the_hash_of_the_whole(written):
+    path, record = written
+    for whole in (record, load_record(path)):
+        bare = whole.bare()
+        assert bare.sha256 == record.sha256
+        assert (bare.clips.column_names, bare.inputs) == (["row"], {})
+        assert bare.clips["row"] == record.clips["row"]
+        assert bare.rejects == record.rejects
+
+
 def test_removing_a_shard_takes_all_three_files(tmp_path):
     made_store(tmp_path, 20, per_shard=5)
     name = next(iter(scan_records(tmp_path).records))

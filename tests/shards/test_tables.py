@@ -101,6 +101,16 @@ def test_the_hash_of_missing_csv_is_kept_like_the_official_counts(folder):
     assert MISSING not in rebuild_tables(folder, Official(30, 1)).tables
 
 
+@pytest.mark.parametrize("together", [1, 2, 3])
+def test_how_many_records_are_put_together_changes_nothing(tmp_path, monkeypatch, together):
+    made_store(tmp_path / "custom", 60, per_shard=8, refused=[4, 11], absent=[6])
+    before = {name: (tmp_path / "custom" / name).read_bytes() for name in TABLES}
+    assert len(scan_records(tmp_path / "custom").records) > 2 * together
+    monkeypatch.setattr("shards.tables._TOGETHER", together)
+    rebuild_tables(tmp_path / "custom")
+    assert {name: (tmp_path / "custom" / name).read_bytes() for name in TABLES} == before
+
+
 def test_a_part_of_the_shards_is_not_complete(tmp_path):
     clips = made_clips(30)
     plan = plan_shards(clips, 7, HEADER)
