@@ -12,7 +12,8 @@ from manifests.errors import UserError
 from prep.jobs import ShardJob
 from prep.text import count
 from shards.plan import Pending
-from shards.records import RecordScan, ShardRecord, load_record, shard_file
+from shards.recorded import RecordScan
+from shards.records import ShardRecord, load_record, shard_file
 from shards.tables import SAMPLES
 
 

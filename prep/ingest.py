@@ -34,14 +34,8 @@ from prep.shardwork import ShardWork
 from shards.atomic import remove_file, remove_stale_temps
 from shards.info import DATASET_JSON, MISSING, DatasetInfo, Official
 from shards.plan import Pending, ShardTask, shards_to_make
-from shards.records import (
-    SHARDS,
-    RecordScan,
-    ShardRecord,
-    remove_shard,
-    scan_records,
-    sizes_on_disk,
-)
+from shards.recorded import RecordScan, remove_shard, scan_records, sizes_on_disk
+from shards.records import SHARDS, ShardRecord
 from shards.schema import Reject
 from shards.subsets import SUBSETS
 from shards.tables import rebuild_tables

@@ -29,7 +29,7 @@ from prep.ingest import compare, present_clips
 from prep.jobs import ShardJob
 from prep.scan import missing_list
 from shards.draws import raw_draws
-from shards.records import scan_records
+from shards.recorded import scan_records
 from shards.schema import Clip, EncodedClip, Reject
 
 Outcomes = Callable[[Sequence[Clip]], Iterator[EncodedClip | Reject]]

@@ -32,7 +32,8 @@ from prep.video.settings import EncodeSettings, Limits
 from shards.atomic import commit_file, disk_errors, remove_file
 from shards.faults import file_hash
 from shards.info import load_info
-from shards.records import DatasetHeader, RecordScan, ShardRecord, load_record, shard_file
+from shards.recorded import RecordScan
+from shards.records import DatasetHeader, ShardRecord, load_record, shard_file
 from shards.tables import SAMPLES
 
 ReadRaw = Callable[[bool], RawSource]

@@ -34,7 +34,8 @@ from prep.foreign import Others, find_others
 from prep.text import count
 from shards.faults import Fault, unreadable
 from shards.info import DATASET_JSON, MISSING, DatasetInfo, header_classes, load_info
-from shards.records import SHARDS, OtherFormat, RecordScan, shard_file
+from shards.recorded import RecordScan
+from shards.records import SHARDS, OtherFormat, shard_file
 from shards.schema import shard_of_file
 from shards.tables import SAMPLES
 from shards.verify import (

@@ -22,7 +22,7 @@ import base64
 import hashlib
 import json
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -32,14 +32,12 @@ import numpy as np
 import pyarrow as pa
 
 from manifests.errors import UserError
-from shards.atomic import atomic_write, remove_file
+from shards.atomic import atomic_write
 from shards.schema import (
     CLIP_FIELDS,
     FORMAT_VERSION,
-    SHARD_FILES,
     SPLIT_PREFIX,
     Reject,
-    shard_of_file,
 )
 
 SHARDS = "shards"
@@ -166,60 +164,13 @@ class OtherFormat(UserError):  # noqa: N818
     """A whole file that another version of the format wrote: nothing here may touch it."""
 
 
-@dataclass(frozen=True, eq=False)
-class RecordScan:
-    """The records of a set by shard name, in order of name, and the names of damaged ones."""
-
-    records: Mapping[str, ShardRecord]
-    damaged: tuple[str, ...]
-
-    @property
-    def identity(self) -> str:
-        """Sha256 over the hashes of all records: two sets with it equal hold the same bytes."""
-        lines = (f"{name} {record.sha256}\n" for name, record in self.records.items())
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 def shard_file(folder: Path, shard: str, extension: str) -> Path:
     """Place of a shard's "tar", "idx" or "json" below the folder of a set."""
     return folder / SHARDS / f"{shard}.{extension}"
 
 
-def remove_shard(folder: Path, shard: str) -> None:
-    """Remove a shard from a set: the record first, so that no half of it counts as finished."""
-    for extension in SHARD_FILES:
-        remove_file(shard_file(folder, shard, extension))
-
-
-def scan_records(folder: Path, columns: Collection[str] | None = None) -> RecordScan:
-    """Read every record below the folder of a set; an absent folder holds none.
-
-    Files that have not the name of one are left alone: people put things beside tars. ``columns``
-    are those of ``ShardRecord.clips`` that are kept, by default all: of a million clips that is
-    half a gigabyte.
-
-    Raises UserError when a record was written by another version of the format.
-    """
-    found = dict(read_records(folder, columns))
-    records = {name: record for name, record in found.items() if record is not None}
-    return RecordScan(records, tuple(name for name in found if name not in records))
-
-
-def read_records(
-    folder: Path, columns: Collection[str] | None = None
-) -> Iterator[tuple[str, ShardRecord | None]]:
-    """Read the records one by one as ``scan_records`` does: in order of name, None if damaged."""
-    for path in sorted((folder / SHARDS).glob("[!.]*.json")):
-        if shard_of_file(path.name) is None:
-            continue
-        try:
-            yield path.stem, load_record(path, columns)
-        except DamagedRecord:
-            yield path.stem, None
-
-
 def load_record(path: Path, columns: Collection[str] | None = None) -> ShardRecord:
-    """Read the record of the shard that the file is named after, of its clips those columns.
+    """Read the record of the shard that the file is named after; see ``read_record``.
 
     Raises DamagedRecord when its bytes are not those that were written or it is that of another
     shard, OtherFormat when another version of the format wrote it.
@@ -234,7 +185,10 @@ def load_record(path: Path, columns: Collection[str] | None = None) -> ShardReco
 
 
 def read_record(path: Path, columns: Collection[str] | None = None) -> ShardRecord:
-    """Read a record whatever its file is called; raises as ``load_record``."""
+    """Read a record whatever its file is called, of its clips the named columns; None for all.
+
+    Raises as ``load_record``.
+    """
     data = path.read_bytes()
     body = data[_BODY_START:]
     found = hashlib.sha256(body).hexdigest()
@@ -254,16 +208,6 @@ def check_format(content: Mapping[str, Any], path: Path | str) -> None:
             f"{path} has format version {content.get('format')!r}, this program reads version "
             f"{FORMAT_VERSION}: use the program that wrote it, or make the set again elsewhere"
         )
-
-
-def sizes_on_disk(folder: Path) -> dict[str, int]:
-    """Bytes of every tar and index of a set by file name, such as {"train-00000.tar": 10240}."""
-    place = folder / SHARDS
-    if not place.is_dir():
-        return {}
-    files = (path for path in place.iterdir() if path.suffix in (".tar", ".idx"))
-    mine = (path for path in files if shard_of_file(path.name) and path.is_file())
-    return {path.name: path.stat().st_size for path in mine}
 
 
 @cache

@@ -34,14 +34,8 @@ from shards.info import (
     header_classes,
     load_info,
 )
-from shards.records import (
-    FRAME_FIELDS,
-    DatasetHeader,
-    FileHash,
-    RecordScan,
-    ShardRecord,
-    read_records,
-)
+from shards.recorded import RecordScan, read_records
+from shards.records import FRAME_FIELDS, DatasetHeader, FileHash, ShardRecord
 from shards.schema import SPLIT_PREFIX, Reject
 
 SAMPLES = "samples.parquet"

@@ -99,7 +99,7 @@ def _plan(place: Path) -> Run:
     from prep.ingest import compare
     from prep.jobs import plan_job
     from prep.video.settings import EncodeSettings, Limits
-    from shards.records import scan_records
+    from shards.recorded import scan_records
 
     source = SOURCES[_BENCHMARK](raw_place(place, _BENCHMARK), None)
 

@@ -24,7 +24,8 @@ import numpy.typing as npt
 from manifests.descriptions import Descriptions, parse_descriptions
 from manifests.errors import UserError
 from shards.info import DATASET_JSON, MISSING, DatasetInfo
-from shards.records import FileHash, RecordScan, ShardRecord, scan_records, shard_file
+from shards.recorded import RecordScan, scan_records
+from shards.records import FileHash, ShardRecord, shard_file
 from shards.store import ShardStore
 from shards.subsets import SUBSETS, Subset, list_subsets, load_subset
 from shards.tables import reject_counts

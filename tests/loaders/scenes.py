@@ -12,7 +12,7 @@ import simplejpeg
 from loaders.views import DEVIATION, MEAN
 from shards.info import Official
 from shards.plan import plan_shards, shards_to_make
-from shards.records import scan_records, sizes_on_disk
+from shards.recorded import scan_records, sizes_on_disk
 from shards.schema import Clip, EncodedClip
 from shards.store import ShardStore
 from shards.tables import rebuild_tables

@@ -223,7 +223,7 @@ def change_fingerprint(folder: Path, count: int) -> None:
     """Have the first records say that another program made them."""
     from dataclasses import replace
 
-    from shards.records import scan_records
+    from shards.recorded import scan_records
 
     for record in itertools.islice(scan_records(folder).records.values(), count):
         replace(record, fingerprint="another").save(folder)

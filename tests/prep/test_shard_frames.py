@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import simplejpeg
 
-from shards.records import scan_records, shard_file
+from shards.recorded import scan_records
+from shards.records import shard_file
 from shards.store import ShardStore
 from tests.prep.commands.said import refused as refused_words
 from tests.prep.commands.said import said

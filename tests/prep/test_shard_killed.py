@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shards.records import scan_records
+from shards.recorded import scan_records
 from tests.prep.runs import Made, file_hashes, shard, start, words
 
 

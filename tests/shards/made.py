@@ -13,7 +13,8 @@ import simplejpeg
 
 from shards.info import Official
 from shards.plan import ShardPlan, ShardTask, plan_shards
-from shards.records import DatasetHeader, scan_records, sizes_on_disk
+from shards.recorded import scan_records, sizes_on_disk
+from shards.records import DatasetHeader
 from shards.schema import CLIP_FIELDS, Clip, EncodedClip, Reject, make_key
 from shards.store import ShardStore
 from shards.tables import rebuild_tables

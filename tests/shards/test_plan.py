@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from manifests.errors import UserError
 from shards.plan import plan_shards, shards_to_make, take_part
-from shards.records import scan_records, sizes_on_disk
+from shards.recorded import scan_records, sizes_on_disk
 from shards.writer import write_shard
 from tests.shards.made import (
     FINGERPRINT,

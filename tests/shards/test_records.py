@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from manifests.errors import UserError
 from shards.plan import plan_shards
-from shards.records import DamagedRecord, load_record, remove_shard, scan_records
+from shards.recorded import remove_shard, scan_records
+from shards.records import DamagedRecord, load_record
 from shards.writer import write_shard
 from tests.shards.made import FINGERPRINT, HEADER, made_clips, made_sizes, made_store, outcomes
 

@@ -11,7 +11,8 @@ import pytest
 from manifests.errors import UserError
 from shards.info import MISSING, Official, load_info
 from shards.plan import plan_shards
-from shards.records import FRAME_FIELDS, FileHash, scan_records, shard_file
+from shards.recorded import scan_records
+from shards.records import FRAME_FIELDS, FileHash, shard_file
 from shards.tables import rebuild_tables, reject_counts
 from shards.writer import write_shard
 from tests.shards.made import (

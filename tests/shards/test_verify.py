@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from shards.records import scan_records, shard_file, sizes_on_disk
+from shards.recorded import scan_records, sizes_on_disk
+from shards.records import shard_file
 from shards.tables import rebuild_tables
 from shards.verify import (
     Fault,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from manifests.errors import UserError
 from shards.protocols import drawn, drawn_as, redraw
-from shards.records import remove_shard, scan_records
+from shards.recorded import remove_shard, scan_records
 from shards.store import ShardStore
 from shards.subsets import few_shot, list_subsets, read_subset, split_subset, subset_file
 from shards.tables import rebuild_tables

@@ -17,7 +17,7 @@ from manifests.errors import UserError
 from shards import atomic
 from shards.atomic import remove_stale_temps
 from shards.plan import plan_shards
-from shards.records import scan_records
+from shards.recorded import scan_records
 from shards.tables import rebuild_tables
 from shards.writer import write_shard
 from tests.shards.made import (

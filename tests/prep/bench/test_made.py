@@ -11,7 +11,7 @@ import pytest
 from prep.bench.made import FRAMES, link_videos, raw_place, shards_place, write_lists, write_set
 from prep.benchmarks import SOURCES
 from prep.scan import take_inventory
-from shards.records import scan_records
+from shards.recorded import scan_records
 from shards.store import ShardStore
 
 ROWS = 2000

@@ -16,7 +16,8 @@ from manifests.descriptions import Descriptions, Kind, format_descriptions
 from prep.verify import jpeg_fault
 from shards.atomic import temp_name
 from shards.info import Official
-from shards.records import FileHash, remove_shard, scan_records, shard_file
+from shards.recorded import remove_shard, scan_records
+from shards.records import FileHash, shard_file
 from shards.tables import rebuild_tables
 from tests.prep.commands.said import refused, said
 from tests.prep.commands.verifying import files, verify

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from prep.locks import hold_set
-from shards.records import remove_shard, scan_records, shard_file
+from shards.recorded import remove_shard, scan_records
+from shards.records import shard_file
 from tests.prep.commands.said import said
 from tests.prep.commands.verifying import files, verify
 from tests.prep.runs import shard
