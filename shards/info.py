@@ -145,12 +145,15 @@ def load_info(folder: Path) -> DatasetInfo:
 
 def parse_info(data: bytes, place: Path | str, mend: str) -> DatasetInfo:
     """dataset.json from its bytes; place and mend are named in errors, which are as above."""
-    damaged = UserError(f"{place} is damaged: {mend}")
     try:
         content = dict(json.loads(data))
     except (ValueError, TypeError):
-        raise damaged from None
+        raise UserError(f"{place} is damaged: {mend}") from None
     expected = content.pop("sha256", None)
+    version = content.get("format")
+    # Without its hash nobody can tell which: a set that was edited deserves to hear of both.
+    other = f" or has format version {version!r}, where this program reads {FORMAT_VERSION}"
+    damaged = UserError(f"{place} is damaged{other if version != FORMAT_VERSION else ''}: {mend}")
     try:
         if expected == _hash(content):
             check_format(content, place)
