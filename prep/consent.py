@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from manifests.errors import UserError
 from prep.jobs import ShardJob
 from prep.text import count
+from shards.info import refuse_other_format
 from shards.plan import Pending
 from shards.recorded import RecordScan
 from shards.records import ShardRecord, load_record, shard_file
@@ -19,6 +20,7 @@ from shards.tables import SAMPLES
 
 def check_pending(job: ShardJob, scan: RecordScan, pending: Pending) -> None:
     """Raise UserError when making what is pending would replace or lose what is finished."""
+    refuse_other_format(job.folder)  # its records may lie where this version has none
     records = scan.records
     other = [item.shard for item in pending.make if item.reason in ("plan", "fingerprint")]
     replaced = sorted({*other, *pending.surplus})

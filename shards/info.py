@@ -17,7 +17,7 @@ from typing import Any
 from manifests.classes import ClassList, class_list, load_classes
 from manifests.errors import UserError
 from shards.atomic import atomic_write
-from shards.records import DatasetHeader, FileHash, check_format
+from shards.records import DatasetHeader, FileHash, OtherFormat, check_format
 from shards.schema import FORMAT_VERSION
 
 DATASET_JSON = "dataset.json"
@@ -141,6 +141,19 @@ def load_info(folder: Path) -> DatasetInfo:
             "the folder above it with --shards"
         ) from None
     return parse_info(data, path, f"run `prep shard --dataset {folder.name}`")
+
+
+def refuse_other_format(folder: Path) -> None:
+    """Raise OtherFormat when another version of the format wrote dataset.json of a set.
+
+    One that is absent or damaged is no reason to stop: it is written anew.
+    """
+    try:
+        load_info(folder)
+    except OtherFormat:
+        raise
+    except UserError:
+        return
 
 
 def parse_info(data: bytes, place: Path | str, mend: str) -> DatasetInfo:

@@ -97,7 +97,7 @@ def parse_part(text: str | None) -> tuple[int, int] | None:
     """``"2/8"`` as (2, 8); UserError for anything that is no part."""
     if text is None:
         return None
-    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    found = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise UserError(f"--part {text} is none: write I/N, from 1/N to N/N")
     return int(found[1]), int(found[2])

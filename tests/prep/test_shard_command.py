@@ -12,7 +12,9 @@ import pytest
 
 from prep.cli import main
 from shards.store import ShardStore
+from tests.prep.commands.said import said
 from tests.prep.runs import Made, refused, shard, words
+from tests.shards.made import made_store, of_version
 
 
 def same(one: Made, other: Made) -> None:
@@ -205,6 +207,28 @@ def test_other_settings_are_not_taken_without_a_word(calm, toy_root, tmp_path):
     same(made, fresh)
 
 
+@pytest.mark.parametrize("name", ["dataset.json", "shards/all-00000.json", "alone"])
+def test_a_set_of_another_format_version_is_left_alone(tmp_path, name):
+    """Also where nothing but dataset.json tells: another version may keep its records elsewhere."""
+    root = tmp_path / "raw"
+    root.mkdir()
+    (root / "a.mp4").touch()
+    (root / "list.csv").write_text("path,class\na.mp4,waving\n")
+    folder = made_store(tmp_path / "out" / "custom", 20, per_shard=5).folder
+    changed = folder / ("dataset.json" if name == "alone" else name)
+    changed.write_bytes(of_version(changed.read_bytes(), 7))
+    if name == "alone":
+        shutil.rmtree(folder / "shards")
+    before = {p: p.read_bytes() for p in folder.rglob("[!.]*") if p.is_file()}
+    for more in [(), ("--remake",), ("--part", "1/2"), ("--finish",)]:
+        line = refused("custom", root, tmp_path / "out", *more)
+        assert f"{changed} has format version 7, this program reads version 1" in line
+    found = said("plan", "--dataset", "custom", "--root", root, "--out", tmp_path / "out")
+    assert (found.code, found.out) == (1, "")
+    assert f"{changed} has format version 7" in found.err
+    assert {p: p.read_bytes() for p in folder.rglob("[!.]*") if p.is_file()} == before
+
+
 def test_another_program_is_not_mixed_in_without_a_word(calm, toy_root, tmp_path):
     shutil.copytree(calm.folder, tmp_path / "toy")
     change_fingerprint(tmp_path / "toy", 2)
@@ -250,6 +274,7 @@ def test_what_a_dead_run_left_behind_is_cleared_away(calm, toy_root, tmp_path):
         (["--workers", "0"], "--workers 0: at least 1"),
         (["--part", "4/3"], "--part 4/3 is none"),
         (["--part", "second"], "--part second is none"),
+        (["--part", "\u0663/4"], "is none"),  # a digit, but none of ours
         (["--max-reject-ratio", "7"], "--max-reject-ratio 7"),
         (["--clips-per-shard", "0"], "cannot hold 0 clips"),
         (["--annotations", "nowhere"], "annotation folder nowhere does not exist"),
