@@ -1,10 +1,27 @@
-"""What tyro says of wrong words, out of the box that it draws around it."""
+"""What tyro says of wrong words, in one line and out of the box that it draws around it."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
+import sys
+from collections.abc import Callable, Iterator
 
 _RULE = re.compile(r"[-─]{4,}")
+
+
+@contextlib.contextmanager
+def one_line(program: str, told: Callable[[list[str]], str]) -> Iterator[None]:
+    """Say what is wrong with words read inside in one line; ``told`` makes it of the paragraphs."""
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            yield
+    except SystemExit as left:
+        if left.code == 2:
+            sys.stderr.write(f"{program}: {told(paragraphs(box.getvalue()))}\n")
+        raise
 
 
 def paragraphs(text: str) -> list[str]:

@@ -14,9 +14,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from manifests.boxes import one_line
 from manifests.errors import UserError
 from manifests.near import did_you_mean
-from prep.spelling import one_line, wrong_word
+from prep.spelling import plainly, wrong_word
 
 
 class Report(Protocol):
@@ -121,7 +122,7 @@ def parsed(name: str, words: Sequence[str]) -> Command:
     if wrong := wrong_word(kind, words):
         sys.exit(_refuse(f"prep {name}", wrong, 2))
     # tyro prints help and leaves with code 0, or what is wrong with the words and leaves with 2.
-    with _reader_may_leave(), one_line(f"prep {name}", words):
+    with _reader_may_leave(), one_line(f"prep {name}", lambda told: plainly(told, words)):
         command: Command = tyro.cli(
             kind,
             args=list(words),

@@ -7,15 +7,11 @@ finds wrong beyond that comes out of its box as a line.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, get_args
 
-from manifests.boxes import paragraphs
 from manifests.near import did_you_mean
 
 _HELP = ("-h", "--help")
@@ -50,22 +46,9 @@ def wrong_word(kind: Any, words: Sequence[str]) -> str | None:
     return None
 
 
-@contextlib.contextmanager
-def one_line(program: str, words: Sequence[str]) -> Iterator[None]:
-    """What tyro says of wrong words inside, in one line and without its box."""
-    told = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(told):
-            yield
-    except SystemExit as left:
-        if left.code == 2:
-            sys.stderr.write(f"{program}: {plainly(told.getvalue(), words)}\n")
-        raise
-
-
-def plainly(text: str, words: Sequence[str]) -> str:
+def plainly(paragraphs: Sequence[str], words: Sequence[str]) -> str:
     """What a box says of some words, in one line; its first paragraph where nothing is known."""
-    first, *more = paragraphs(text)
+    first, *more = paragraphs
     if choice := _CHOICE.fullmatch(first):
         value, option, listed = choice.groups()
         known = re.findall(r"'([^']*)'", listed)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from manifests.boxes import paragraphs
 from prep.cli import COMMANDS
 from prep.spelling import plainly
 from tests.prep.commands.said import said
@@ -76,4 +77,4 @@ def test_every_word_that_is_wanting_is_named():
 
 def test_words_of_tyro_that_are_not_known_are_kept():
     box = "╭─ Wrong ─╮\n│ it is   │\n│ so      │\n│ ─────── │\n│ more    │\n╰─────────╯\n"
-    assert plainly(box, ()) == "it is so"
+    assert plainly(paragraphs(box), ()) == "it is so"

@@ -7,15 +7,12 @@ choices of a wrong value without saying which one was meant, and draws a box aro
 
 from __future__ import annotations
 
-import contextlib
-import io
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Final, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from manifests.boxes import paragraphs
 from manifests.near import did_you_mean
 
 _HELP: Final = ("--help", "-h")
@@ -84,16 +81,3 @@ def unknown_choice(record: Any, words: Sequence[str]) -> str | None:
             allowed = ", ".join(choices)
             return f"{option} {value}: use one of {allowed}{did_you_mean(value, choices)}"
     return None
-
-
-@contextlib.contextmanager
-def one_line(program: str) -> Iterator[None]:
-    """What tyro says of wrong words inside, in one line and without its box."""
-    told = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(told):
-            yield
-    except SystemExit as left:
-        if left.code == 2:
-            wrong(program, paragraphs(told.getvalue())[0])
-        raise

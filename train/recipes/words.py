@@ -12,11 +12,13 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, cast
 
 import tyro
 
+from manifests.boxes import one_line
 from manifests.classes import canonical
 from manifests.errors import UserError
 from manifests.near import did_you_mean
@@ -24,7 +26,7 @@ from train.methods import METHODS, default_options
 from train.recipes.ablations import VARIANTS_OF
 from train.recipes.published import RECIPES, Choice
 from train.recipes.records import TASKS, Options, Precision, Protocol, Reading, Recipe, Task
-from train.recipes.spelling import one_line, options_of, unknown_choice, unknown_option, wrong
+from train.recipes.spelling import options_of, unknown_choice, unknown_option, wrong
 
 PROGRAM = "train/run.py"
 USAGE = f"""usage: accelerate launch {PROGRAM} [TASK] [OPTIONS]
@@ -111,7 +113,7 @@ def read_words(words: Sequence[str]) -> Words[Any, Any]:
     kind = cast(Any, Words)[type(recipe.protocol), type(recipe.options)]
     default = Words(recipe, Where(), first.reading, first.variant)
     _check_spelling(default, rest)
-    with one_line(PROGRAM):
+    with one_line(PROGRAM, itemgetter(0)):
         found: Words[Any, Any] = tyro.cli(
             kind,
             args=list(rest),
@@ -138,7 +140,7 @@ def _task(words: Sequence[str]) -> tuple[Task, Sequence[str]]:
 def _first_reading(task: Task, words: Sequence[str]) -> _First:
     if message := unknown_choice(_First(), words):
         wrong(PROGRAM, message)
-    with one_line(PROGRAM):
+    with one_line(PROGRAM, itemgetter(0)):
         found, _ = tyro.cli(
             _First,
             args=[word for word in words if word not in ("-h", "--help")],

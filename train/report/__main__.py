@@ -10,15 +10,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from manifests.boxes import one_line
 from manifests.errors import UserError
 from manifests.near import did_you_mean
 from shards.atomic import atomic_write
-from train.recipes.spelling import one_line, options_of, unknown_option, wrong
+from train.recipes.spelling import options_of, unknown_option, wrong
 from train.report.compose import compose
 from train.report.entries import find_results
 from train.report.pages import Report, comma_separated, markdown, page
@@ -42,7 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if option := unknown_option(Words(), told):
         hint = did_you_mean(option, options_of(Words()))
         wrong(PROGRAM, f"there is no option {option}{hint}")
-    with one_line(PROGRAM):
+    with one_line(PROGRAM, itemgetter(0)):
         asked = tyro.cli(Words, args=told, prog=PROGRAM, description=__doc__)
     try:
         report = compose(find_results(asked.results))
